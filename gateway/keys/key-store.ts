@@ -1,0 +1,34 @@
+import type { PublicJwk } from "@swipewire/protocol/messages/fields";
+import type { ReaderEncryptionScheme } from "@swipewire/protocol/readers/reader-frame";
+import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+
+/** Everything the gateway does with secret keys. Operations only: no key ever leaves it, so that an HSM fits behind it. */
+export interface KeyStore {
+  /** Public X25519 keys that terminals seal swipes to, newest first. */
+  sealingKeys(): readonly PublicJwk[];
+
+  /**
+   * Opens a compact JWE (ECDH-ES, A256GCM).
+   * @throws EnvelopeUnreadable
+   */
+  decryptEnvelope(jwe: string): Promise<SensitiveBytes>;
+
+  /**
+   * Opens one block of a reader's ciphertext (TDES-CBC, zero IV) under the key that the 10-byte KSN derives.
+   * The clear text keeps its padding.
+   * @throws ReaderKeyUnknown when no base derivation key serves this KSN
+   */
+  decryptReaderBlock(scheme: ReaderEncryptionScheme, ksn: Uint8Array, ciphertext: Uint8Array): SensitiveBytes;
+
+  /**
+   * Takes the acquirer's working keys, encrypted under the terminal master key, from a sign-on reply (field 62).
+   * @throws WorkingKeysRefused when the length is unknown or a key check value does not match
+   */
+  loadWorkingKeys(field62: Uint8Array): void;
+
+  /** An ISO 9564-1 format 0 PIN block, 8 bytes, encrypted under the PIN working key. `pin` and `pan` are ASCII digits. */
+  encryptPinBlock(pin: SensitiveBytes, pan: SensitiveBytes): Uint8Array;
+
+  /** The acquirer's MAC over MTI to field 63, the 8 bytes of field 64. */
+  acquirerMac(message: Uint8Array): Uint8Array;
+}

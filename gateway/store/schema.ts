@@ -1,0 +1,146 @@
+import type { OrderStatus } from "@swipewire/protocol/messages/merchant-api";
+import type { PaymentOutcome, PaymentProgress } from "@swipewire/protocol/messages/terminal-link";
+import type { Instant } from "@swipewire/protocol/time";
+import type { Generated } from "kysely";
+
+/**
+ * The tables. No column may hold a track, a PAN, a PIN, a PIN block or a key; secrets that are compared only are kept as
+ * SHA-256 (they are random and long, so a slow hash would add nothing). Times are `Instant`s, money is in minor units.
+ */
+export interface Tables {
+  merchants: {
+    id: string;
+    member_code: string;
+    name: string;
+    /** SHA-256, hex. */
+    api_key_hash: string;
+    webhook_url: string;
+    /** `whsec_…`: needed in clear to sign. */
+    webhook_secret: string;
+    created_at: Instant;
+  };
+  orders: {
+    id: string;
+    merchant_id: string;
+    order_number: string;
+    product: string;
+    amount: number;
+    currency: string;
+    status: OrderStatus;
+    pay_token: string;
+    created_at: Instant;
+    payable_until: Instant;
+  };
+  idempotency_keys: {
+    merchant_id: string;
+    key: string;
+    /** SHA-256 of the request, hex: the same key with another body is refused. */
+    request_hash: string;
+    order_id: string;
+    created_at: Instant;
+  };
+  transaction_codes: {
+    code: string;
+    order_id: string;
+    created_at: Instant;
+    /** Set when the order stops being payable; among the codes without it, `code` is unique. */
+    released_at: Instant | null;
+  };
+  code_guesses: {
+    terminal_id: string;
+    misses: number;
+    window_from: Instant;
+    locked_until: Instant | null;
+  };
+  terminals: {
+    id: string;
+    name: string;
+    /** Ed25519 public JWK, JSON. */
+    signing_key: string;
+    /** SHA-256, hex. */
+    password_hash: string;
+    enrolled_at: Instant;
+    revoked_at: Instant | null;
+  };
+  enrolment_tokens: {
+    /** SHA-256, hex. */
+    token_hash: string;
+    expires_at: Instant;
+    used_at: Instant | null;
+  };
+  payments: {
+    /** Made up by the terminal. */
+    id: string;
+    order_id: string;
+    terminal_id: string;
+    state: PaymentProgress | PaymentOutcome;
+    /** The failure's code, for an ended payment that was not approved. */
+    reason: string | null;
+    amount: number;
+    currency: string;
+    masked_pan: string | null;
+    /** Was a PIN asked for? 0 or 1. */
+    pin: number;
+    /** For the SMS; null once the payment is over and the payer was told. */
+    phone: string | null;
+    /** Set, with `batch`, before the charge is sent. */
+    trace: number | null;
+    batch: number | null;
+    reversal_reason: string | null;
+    approval_code: string | null;
+    retrieval_reference: string | null;
+    created_at: Instant;
+    state_since: Instant;
+  };
+  /** Append-only: the whole life of every payment. */
+  payment_transitions: {
+    seq: Generated<number>;
+    payment_id: string;
+    from_state: string | null;
+    to_state: string;
+    /** What made it happen. */
+    cause: string;
+    at: Instant;
+  };
+  /** Sealed swipes already taken, by their own id. */
+  seen_swipes: { swipe_id: string; payment_id: string; at: Instant };
+  /** The highest DUKPT counter seen of each reader: its KSN may never repeat or go back. */
+  reader_counters: {
+    /** The KSN with its 21 counter bits cleared, hex. */
+    initial_ksn: string;
+    counter: number;
+    at: Instant;
+  };
+  /** One row: the acquirer terminal's next trace number. */
+  acquirer_sequence: { id: number; next_trace: number; batch: number };
+  /** Double entry: the entries of one transfer sum to zero. */
+  ledger_entries: {
+    seq: Generated<number>;
+    transfer_id: string;
+    /** `merchant:<id>` or `acquirer`. */
+    account: string;
+    /** Signed, minor units: credit positive. */
+    amount: number;
+    currency: string;
+    payment_id: string;
+    at: Instant;
+  };
+  /** What merchants and payers are still owed. Written in the transaction that makes it true. */
+  outbox: {
+    /** The event's id, the same on every attempt. */
+    id: string;
+    kind: "webhook" | "sms";
+    /** For a webhook. */
+    merchant_id: string | null;
+    /** JSON. An SMS's number and text are cleared when it is done. */
+    payload: string;
+    created_at: Instant;
+    attempts: number;
+    next_attempt_at: Instant;
+    done_at: Instant | null;
+    /** Set when the last attempt of the schedule failed. */
+    given_up_at: Instant | null;
+    /** Code of the last failure. */
+    last_error: string | null;
+  };
+}

@@ -1,0 +1,36 @@
+import type { EncryptedBlock, ReaderEncryptionScheme, ReaderFamily, TrackNumber } from "../readers/reader-frame.ts";
+import type { SensitiveBytes } from "../sensitive-bytes.ts";
+
+export interface SwipeTrack {
+  readonly number: TrackNumber;
+  /** From start to end sentinel, both included, ASCII, without LRC. */
+  readonly data: SensitiveBytes;
+}
+
+export interface ClearSwipe {
+  readonly kind: "clear";
+  readonly family: ReaderFamily;
+  readonly serial?: string;
+  readonly tracks: readonly SwipeTrack[];
+}
+
+/** A swipe the reader encrypted: it passes through the daemon as it came. */
+export interface EncryptedSwipe {
+  readonly kind: "encrypted";
+  readonly family: ReaderFamily;
+  readonly serial?: string;
+  readonly scheme: ReaderEncryptionScheme;
+  readonly ksn: Uint8Array;
+  readonly blocks: readonly EncryptedBlock[];
+  readonly hashes: readonly { readonly track: TrackNumber; readonly sha1: Uint8Array }[];
+  /** Tracks that the reader sent beside its ciphertext in clear (ID TECH's original format sends track 3 so). */
+  readonly clearTracks: readonly SwipeTrack[];
+}
+
+/** Validated tracks, clear or encrypted by the reader. */
+export type Swipe = ClearSwipe | EncryptedSwipe;
+
+/** Overwrites whatever is sensitive in it. */
+export function wipeSwipe(swipe: Swipe): void {
+  for (const track of swipe.kind === "clear" ? swipe.tracks : swipe.clearTracks) track.data.wipe();
+}

@@ -1,0 +1,24 @@
+import Type from "typebox";
+import { PublicJwk, strict, Timestamp, Uuid } from "./fields.ts";
+
+/** `POST /v1/terminals`: a one-time token gives a terminal its identity. */
+export const EnrolmentRequest = strict({
+  token: Type.String({ pattern: "^[A-Za-z0-9_-]{22,64}$" }),
+  name: Type.String({ minLength: 1, maxLength: 80 }),
+  /** Ed25519; the private half never leaves the terminal. */
+  signingKey: PublicJwk,
+});
+export type EnrolmentRequest = Type.Static<typeof EnrolmentRequest>;
+
+export const EnrolmentReply = strict({
+  terminal: Uuid,
+  mqtt: strict({
+    url: Type.String({ pattern: "^mqtts?://" }),
+    username: Type.String(),
+    password: Type.String(),
+  }),
+  /** X25519 keys to seal swipes to, newest first. */
+  sealingKeys: Type.Array(PublicJwk, { minItems: 1 }),
+  serverTime: Timestamp,
+});
+export type EnrolmentReply = Type.Static<typeof EnrolmentReply>;

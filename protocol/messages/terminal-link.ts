@@ -1,0 +1,116 @@
+import Type from "typebox";
+import {
+  Amount,
+  Currency,
+  ErrorCode,
+  MaskedPan,
+  PhoneNumber,
+  strict,
+  Timestamp,
+  TransactionCode,
+  Uuid,
+} from "./fields.ts";
+
+/** No message on the link is larger, in bytes; a sealed swipe of three full tracks stays under 4,000. */
+export const MAX_LINK_MESSAGE = 16_384;
+
+const message = <T extends string, B extends Type.TProperties>(type: T, body: B) =>
+  strict({
+    v: Type.Literal(1),
+    id: Uuid,
+    type: Type.Literal(type),
+    at: Timestamp,
+    /** The receiver refuses it after this moment; the sender repeats it until acknowledged or until then. */
+    until: Timestamp,
+    body: strict(body),
+  });
+
+/** The application's own acknowledgement: the message `of` has been acted on (a PUBACK says nothing of the kind). */
+export const Ack = message("ack", { of: Uuid });
+
+// Terminal to gateway.
+
+export const OrderFind = message("order.find", { code: TransactionCode });
+
+/** `payment` is made up by the terminal and names this attempt for good, so that repeats are harmless. */
+export const SwipeSubmit = message("swipe.submit", {
+  payment: Uuid,
+  order: Uuid,
+  /** Compact JWE, see `envelope/`. */
+  sealed: Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]*){4}$", maxLength: 12_288 }),
+  /** Has the card a PIN? With true there must be a phone number to ask it on. */
+  pin: Type.Boolean(),
+  phone: Type.Optional(PhoneNumber),
+});
+
+/** Answered with `payment.state` or `payment.result`; for a payment never heard of, with outcome `failed`, for good. */
+export const PaymentQuery = message("payment.query", { payment: Uuid, order: Uuid });
+
+export const PaymentCancel = message("payment.cancel", { payment: Uuid });
+
+// Gateway to terminal.
+
+/** An order as the payer sees it. */
+export const OrderView = strict({
+  order: Uuid,
+  merchant: Type.String({ maxLength: 80 }),
+  product: Type.String({ maxLength: 200 }),
+  amount: Amount,
+  currency: Currency,
+  payableUntil: Timestamp,
+});
+export type OrderView = Type.Static<typeof OrderView>;
+
+/** `re` is the id of the message that is answered. */
+export const OrderFound = message("order.found", { re: Uuid, order: OrderView });
+
+/** States of a payment in which something is still to happen. */
+export const PaymentProgress = Type.Union([
+  Type.Literal("accepted"),
+  Type.Literal("calling"),
+  Type.Literal("collecting"),
+  Type.Literal("charging"),
+  Type.Literal("reversing"),
+]);
+export type PaymentProgress = Type.Static<typeof PaymentProgress>;
+
+export const PaymentState = message("payment.state", { payment: Uuid, state: PaymentProgress });
+
+export const PaymentOutcome = Type.Union([
+  Type.Literal("approved"),
+  /** The bank said no. Not charged. */
+  Type.Literal("declined"),
+  /** Ended before anything was sent to the bank. Not charged. */
+  Type.Literal("failed"),
+  /** Cancelled by payer, merchant or expiry. Not charged. */
+  Type.Literal("cancelled"),
+  /** The bank's answer was not known in time, and the charge has been undone. Not charged. */
+  Type.Literal("reversed"),
+]);
+export type PaymentOutcome = Type.Static<typeof PaymentOutcome>;
+
+export const PaymentResult = message("payment.result", {
+  payment: Uuid,
+  order: Uuid,
+  outcome: PaymentOutcome,
+  /** Why, for anything but approved. */
+  reason: Type.Optional(ErrorCode),
+  amount: Amount,
+  currency: Currency,
+  maskedPan: Type.Optional(MaskedPan),
+  /** ISO 8583 field 38. */
+  approvalCode: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9 ]{1,6}$" })),
+  orderPayable: Type.Boolean(),
+});
+
+/** The message `re` was understood and refused. */
+export const Refused = message("refused", { re: Uuid, code: ErrorCode });
+
+export const UpMessage = Type.Union([Ack, OrderFind, SwipeSubmit, PaymentQuery, PaymentCancel]);
+export type UpMessage = Type.Static<typeof UpMessage>;
+
+export const DownMessage = Type.Union([Ack, OrderFound, PaymentState, PaymentResult, Refused]);
+export type DownMessage = Type.Static<typeof DownMessage>;
+
+export type LinkMessage = UpMessage | DownMessage;
+export type LinkBody<T extends LinkMessage["type"]> = Extract<LinkMessage, { type: T }>["body"];

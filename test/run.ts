@@ -1,0 +1,86 @@
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { relative, sep } from "node:path";
+import { parseArgs } from "node:util";
+import t from "tap";
+import { type FinalResults, Parser } from "tap-parser";
+
+/**
+ * Runs the tests, each file in a process of its own, and closes with one line: `N passed, N failed, N skipped`.
+ * A folder of `services/` bears the name of the Debian package it needs. Where that is missing the folder is skipped and
+ * the summary says so; with CI=true it is a failure.
+ */
+process.chdir(import.meta.dirname);
+
+const { positionals } = parseArgs({ allowPositionals: true });
+
+/** `package command` a line: what to install, and what shows that it is there. */
+const services = readFileSync("services/packages.txt", "utf8")
+  .split("\n")
+  .filter((line) => line.trim() !== "" && !line.startsWith("#"))
+  .map((line) => line.trim().split(/\s+/) as [string, string]);
+
+function isInstalled(command: string): boolean {
+  try {
+    execFileSync("sh", ["-c", `command -v ${command}`], {
+      stdio: "ignore",
+      env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const missing = services.filter(([, command]) => !isInstalled(command)).map(([name]) => name);
+
+const wanted = positionals.map((path) => relative(process.cwd(), `${process.env["INIT_CWD"] ?? ".."}${sep}${path}`));
+const files = globSync("**/*.test.ts")
+  .filter((file) => wanted.length === 0 || wanted.some((prefix) => file === prefix || file.startsWith(prefix)))
+  .sort();
+if (files.length === 0) throw new Error("no test file matches");
+
+const suite = t;
+suite.jobs = availableParallelism();
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+/** The points of a result, told with the names of the subtests that lead to them. */
+function failuresOf(results: FinalResults): string {
+  return results.failures
+    .map((point) => `  ${point.fullname || point.name}\n${indent(JSON.stringify(point.diag, null, 2))}`)
+    .join("\n");
+}
+const indent = (text = "") => text.replaceAll(/^/gm, "    ");
+
+// What the suite itself would print is nested TAP; the lines below say the same to a person.
+suite.pipe(new Parser());
+
+await Promise.all(
+  files.map(async (file) => {
+    const [group] = services.filter(([name]) => file.startsWith(`services${sep}${name}${sep}`));
+    if (group && missing.includes(group[0]) && !process.env["CI"]) {
+      counts.skipped++;
+      say(`skip ${file}: needs ${group[0]}`);
+      return;
+    }
+    const results = await suite.spawn(
+      process.execPath,
+      [file],
+      { buffered: true, timeout: 120_000, env: { ...process.env, TAP_OMIT_VERSION: "1" } },
+      file,
+    );
+    counts.passed += results?.pass ?? 0;
+    counts.failed += results?.fail ?? 1;
+    counts.skipped += results?.skip ?? 0;
+    say(`${results?.ok ? "ok  " : "FAIL"} ${file}: ${results?.count ?? 0} in ${Math.round(results?.time ?? 0)} ms`);
+    if (results && !results.ok) say(failuresOf(results));
+  }),
+);
+
+if (missing.length > 0) {
+  say(`Not installed here: ${missing.join(", ")}. To run their groups: apt-get install ${missing.join(" ")}`);
+}
+say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
