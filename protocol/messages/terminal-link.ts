@@ -43,8 +43,11 @@ export const SwipeSubmit = message("swipe.submit", {
   phone: Type.Optional(PhoneNumber),
 });
 
-/** Answered with `payment.state` or `payment.result`; for a payment never heard of, with outcome `failed`, for good. */
-export const PaymentQuery = message("payment.query", { payment: Uuid, order: Uuid });
+/**
+ * Answered with `payment.state` or `payment.result`. A payment never heard of is answered with `refused`, and from then
+ * on that id is refused for good: what the terminal told the payer stays true.
+ */
+export const PaymentQuery = message("payment.query", { payment: Uuid });
 
 export const PaymentCancel = message("payment.cancel", { payment: Uuid });
 
@@ -103,7 +106,7 @@ export const PaymentResult = message("payment.result", {
   orderPayable: Type.Boolean(),
 });
 
-/** The message `re` was understood and refused. */
+/** The message `re` was understood and refused; a refused `swipe.submit` is refused for good, under any message id. */
 export const Refused = message("refused", { re: Uuid, code: ErrorCode });
 
 export const UpMessage = Type.Union([Ack, OrderFind, SwipeSubmit, PaymentQuery, PaymentCancel]);
