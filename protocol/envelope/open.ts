@@ -1,0 +1,107 @@
+import { flattenedVerify, importJWK } from "jose";
+import type { Swipe, SwipeTrack } from "../card/swipe.ts";
+import { EnvelopeMalformed, EnvelopeSignatureInvalid } from "../errors.ts";
+import type { PublicJwk } from "../messages/fields.ts";
+import { checker } from "../messages/parse.ts";
+import { SensitiveBytes } from "../sensitive-bytes.ts";
+import { SealHeader } from "./header.ts";
+import type { SealContext } from "./seal.ts";
+
+const checkHeader = checker(SealHeader);
+const fromHex = (text: string) =>
+  Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(i * 2, i * 2 + 2), 16));
+
+/** Hands out the payload's parts in order, each a copy, and knows whether they add up. */
+class Cutter {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  take(length: number): Uint8Array {
+    if (this.#at + length > this.#bytes.length) throw new EnvelopeMalformed({ detail: "payload too short" });
+    this.#at += length;
+    return this.#bytes.slice(this.#at - length, this.#at);
+  }
+
+  finish(): void {
+    if (this.#at !== this.#bytes.length) throw new EnvelopeMalformed({ detail: "payload too long" });
+  }
+}
+
+function cutSwipe(content: SealHeader["content"], payload: Uint8Array): Swipe {
+  const parts = new Cutter(payload);
+  const tracks = (cut: { number: 1 | 2 | 3; length: number }[]): SwipeTrack[] =>
+    cut.map(({ number, length }) => ({ number, data: new SensitiveBytes(parts.take(length)) }));
+  const reader = { family: content.family, ...(content.serial === undefined ? {} : { serial: content.serial }) };
+  if (content.kind === "clear") {
+    const swipe: Swipe = { kind: "clear", ...reader, tracks: tracks(content.tracks) };
+    parts.finish();
+    return swipe;
+  }
+  const swipe: Swipe = {
+    kind: "encrypted",
+    ...reader,
+    scheme: content.scheme,
+    ksn: fromHex(content.ksn),
+    blocks: content.blocks.map(({ length, ...block }) => ({ ...block, ciphertext: parts.take(length) })),
+    hashes: content.hashes.map(({ track, sha1 }) => ({ track, sha1: fromHex(sha1) })),
+    clearTracks: tracks(content.tracks),
+  };
+  parts.finish();
+  return swipe;
+}
+
+/** `<protected>..<signature>` and the payload behind it. */
+function splitPlaintext(plaintext: Uint8Array): { protectedHeader: string; signature: string; payload: Uint8Array } {
+  const view = new DataView(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+  const end = plaintext.length < 2 ? Number.POSITIVE_INFINITY : 2 + view.getUint16(0);
+  if (end > plaintext.length) throw new EnvelopeMalformed({ detail: "signature cut short" });
+  const [protectedHeader, empty, signature] = new TextDecoder().decode(plaintext.subarray(2, end)).split(".");
+  if (!protectedHeader || empty !== "" || !signature) throw new EnvelopeMalformed({ detail: "no detached JWS" });
+  return { protectedHeader, signature, payload: plaintext.subarray(end) };
+}
+
+/**
+ * Opens what {@link sealSwipe} sealed.
+ *
+ * @param decrypt opens the compact JWE; the gateway's key store does it
+ * @param verificationKey the Ed25519 public key of the terminal that sent it
+ * @returns the swipe, the caller's to wipe, and what it is bound to, which the caller must compare with what it expects
+ * @throws EnvelopeUnreadable (from `decrypt`) | EnvelopeMalformed | EnvelopeSignatureInvalid
+ */
+export async function openSealedSwipe(
+  jwe: string,
+  decrypt: (jwe: string) => Promise<SensitiveBytes>,
+  verificationKey: PublicJwk,
+): Promise<{ context: SealContext; swipe: Swipe }> {
+  using plaintext = await decrypt(jwe);
+  // A view into the plaintext, good until that is wiped when this function ends.
+  const { protectedHeader, signature, payload } = plaintext.use(splitPlaintext);
+  const header = await verify({ protected: protectedHeader, signature, payload }, verificationKey);
+  return {
+    context: { terminal: header.kid, swipe: header.swipe, payment: header.payment, at: header.at },
+    swipe: cutSwipe(header.content, payload),
+  };
+}
+
+async function verify(
+  jws: { protected: string; signature: string; payload: Uint8Array },
+  key: PublicJwk,
+): Promise<SealHeader> {
+  let header: unknown;
+  try {
+    const result = await flattenedVerify(jws, await importJWK({ ...key }, "EdDSA"), { algorithms: ["EdDSA"] });
+    header = result.protectedHeader;
+  } catch {
+    // The library's message may quote the header; the code says enough.
+    throw new EnvelopeSignatureInvalid();
+  }
+  try {
+    return checkHeader(header);
+  } catch (cause) {
+    throw new EnvelopeMalformed({ detail: "header", cause });
+  }
+}
