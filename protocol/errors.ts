@@ -41,3 +41,177 @@ export class MessageInvalid extends failure("message_invalid", {
   means: "It was dropped; the detail names the place and the rule, never the value.",
   todo: "Bring both programs to the same release.",
 }) {}
+
+export class ReaderFrameLength extends failure("reader_frame_length", {
+  what: "A reader frame is shorter or longer than it says or than its family allows.",
+  means: "The reader or its cable garbled what it read. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check that the reader is set to the family that the daemon is set to.",
+}) {}
+
+export class ReaderFrameStart extends failure("reader_frame_start", {
+  what: "A reader frame does not begin as its family begins.",
+  means: "The reader or its cable garbled what it read. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check that the reader is set to the family that the daemon is set to.",
+}) {}
+
+export class ReaderFrameEnd extends failure("reader_frame_end", {
+  what: "A reader frame does not end as its family ends.",
+  means: "The reader or its cable garbled what it read. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check that the reader is set to the family that the daemon is set to.",
+}) {}
+
+export class ReaderFrameLrc extends failure("reader_frame_lrc", {
+  what: "The LRC of a reader frame is wrong.",
+  means: "The reader or its cable garbled what it read. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check that the reader is set to the family that the daemon is set to.",
+}) {}
+
+export class ReaderFrameChecksum extends failure("reader_frame_checksum", {
+  what: "The checksum of a reader frame is wrong.",
+  means: "The reader or its cable garbled what it read. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check that the reader is set to the family that the daemon is set to.",
+}) {}
+
+export class ReaderFrameField extends failure("reader_frame_field", {
+  what: "A field of a reader frame holds what its family does not allow there.",
+  means: "The reader or its cable garbled what it read. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check that the reader is set to the family that the daemon is set to.",
+}) {}
+
+export class ReaderFamilyUnknown extends failure("reader_family_unknown", {
+  what: "The bytes resemble no reader family that Swipewire speaks.",
+  means: "They were not decoded.",
+  todo: "Name the family, or check that the capture is whole.",
+}) {}
+
+export class ReaderKeysExhausted extends failure("reader_keys_exhausted", {
+  what: "The reader has used up its keys.",
+  means: "It can encrypt no card until it is given a new initial key. Nothing was charged.",
+  todo: "Have the reader's key injected anew, or take another reader.",
+}) {}
+
+export class ReaderEncryptionUnsupported extends failure("reader_encryption_unsupported", {
+  what: "The reader encrypts in a way that Swipewire does not open.",
+  means: "The swipe is of no use. Nothing was charged.",
+  todo: "Set the reader to TDES with DUKPT keys.",
+}) {}
+
+export class ReaderMaskRevealing extends failure("reader_mask_revealing", {
+  what: "The reader shows more of an encrypted card than its first six and last four digits.",
+  means: "The frame was refused, so that the number goes no further. Nothing was charged.",
+  todo: "Set the reader to mask all but the first six and last four digits.",
+}) {}
+
+export class ReaderTracksMissing extends failure("reader_tracks_missing", {
+  what: "The reader read neither track 1 nor track 2.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again, steadily and in one go.",
+}) {}
+
+export class ReaderDecryptionFailed extends failure("reader_decryption_failed", {
+  what: "What the reader encrypted does not decrypt to a track.",
+  means: "It was altered on the way, or the reader's key is not the one registered for it. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check which base derivation key the reader was injected with.",
+}) {}
+
+export class ReaderHashMismatch extends failure("reader_hash_mismatch", {
+  what: "A decrypted track does not match the hash that the reader sent with it.",
+  means: "The frame was altered on the way. Nothing was charged.",
+  todo: "Swipe again. If it repeats, have the reader and its cable looked at.",
+}) {}
+
+export class TrackSentinel extends failure("track_sentinel", {
+  what: "A track does not begin or end with its sentinel.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackCharacter extends failure("track_character", {
+  what: "A track holds a character that its alphabet or its place does not allow.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackTooLong extends failure("track_too_long", {
+  what: "A track is longer than its standard allows.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackFormatCode extends failure("track_format_code", {
+  what: "The format code of a track is not a payment card's.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackPan extends failure("track_pan", {
+  what: "A track's card number is not 8 to 19 digits and a separator.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackName extends failure("track_name", {
+  what: "A track's name is not up to 26 characters and a separator.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackExpiry extends failure("track_expiry", {
+  what: "A track has neither an expiry date nor a separator in its place.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackServiceCode extends failure("track_service_code", {
+  what: "A track has neither a service code nor a separator in its place.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackLrc extends failure("track_lrc", {
+  what: "The LRC of a track is wrong.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class TrackParity extends failure("track_parity", {
+  what: "A character of a track has the wrong parity.",
+  means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class KeyLength extends failure("key_length", {
+  what: "A key does not have the length that its algorithm takes.",
+  means: "Nothing was encrypted, decrypted or signed with it.",
+  todo: "Check the key file or the key that was given: two-key TDES takes 16 bytes, single DES 8.",
+}) {}
+
+export class KsnInvalid extends failure("ksn_invalid", {
+  what: "A key serial number is not ten bytes with a 21-bit counter.",
+  means: "No key can be derived for it.",
+  todo: "Check the reader's profile and key injection.",
+}) {}
+
+export class CiphertextLength extends failure("ciphertext_length", {
+  what: "What is to be encrypted or decrypted is not whole 8-byte blocks.",
+  means: "It was cut short or altered on the way. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check the reader's profile.",
+}) {}
+
+export class PinBlockPin extends failure("pin_block_pin", {
+  what: "A PIN that is not 4 to 12 digits was to go into a PIN block.",
+  means: "No PIN block was made and nothing was sent.",
+  todo: "Enter the PIN again.",
+}) {}
+
+export class PinBlockPan extends failure("pin_block_pan", {
+  what: "A PIN block was to be made or opened for a card number that is not 8 to 19 digits.",
+  means: "No PIN was taken or compared.",
+  todo: "Swipe again. If it repeats, use another card.",
+}) {}
+
+export class PinBlockMalformed extends failure("pin_block_malformed", {
+  what: "A decrypted PIN block is not one of format 0 for its card number.",
+  means: "It was encrypted under another key, or made for another card.",
+  todo: "Sign on again so that both sides hold the same PIN key.",
+}) {}

@@ -1,0 +1,61 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
+import { CiphertextLength, KeyLength } from "../errors.ts";
+
+export const BLOCK_LENGTH = 8;
+
+/** A two-key TDES key (or single DES as K‖K), held by the runtime. Make it once and reuse it. */
+export type TdesKey = KeyObject;
+
+/**
+ * @param bytes 16 bytes (K1‖K2), or 8 for single DES: OpenSSL 3 has no single DES of its own, and TDES under K‖K is the
+ *   same function. Stay the caller's to wipe.
+ * @throws KeyLength
+ */
+export function tdesKey(bytes: Uint8Array): TdesKey {
+  if (bytes.length === 16) return createSecretKey(bytes);
+  if (bytes.length !== 8) throw new KeyLength({ detail: `${bytes.length} bytes` });
+  const doubled = new Uint8Array(16);
+  doubled.set(bytes);
+  doubled.set(bytes, 8);
+  try {
+    return createSecretKey(doubled);
+  } finally {
+    doubled.fill(0);
+  }
+}
+
+// ECB serves single blocks and the wrapping of keys only, which is what X9.24, ISO 9797-1 and UnionPay ask for.
+
+/** Each 8-byte block by itself. @throws CiphertextLength */
+export const encryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
+  run(createCipheriv("des-ede", key, null), blocks);
+
+/** Each 8-byte block by itself. @throws CiphertextLength */
+export const decryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
+  run(createDecipheriv("des-ede", key, null), blocks);
+
+const ZERO_IV = new Uint8Array(BLOCK_LENGTH);
+
+/** Whole blocks, zero IV. @throws CiphertextLength */
+export const encryptCbc = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
+  run(createCipheriv("des-ede-cbc", key, ZERO_IV), blocks);
+
+/** Whole blocks, zero IV. @throws CiphertextLength */
+export const decryptCbc = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
+  run(createDecipheriv("des-ede-cbc", key, ZERO_IV), blocks);
+
+function run(cipher: ReturnType<typeof createCipheriv | typeof createDecipheriv>, blocks: Uint8Array): Uint8Array {
+  if (blocks.length === 0 || blocks.length % BLOCK_LENGTH !== 0) {
+    throw new CiphertextLength({ detail: `${blocks.length} bytes` });
+  }
+  // Without padding every whole block comes out of update(), so there is no second buffer to join and wipe.
+  const out = cipher.setAutoPadding(false).update(blocks);
+  return new Uint8Array(out.buffer, out.byteOffset, out.length);
+}
+
+/** `data`, padded on the right with zero bytes to whole blocks, at least one. A copy. */
+export function zeroPadded(data: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(Math.max(1, Math.ceil(data.length / BLOCK_LENGTH)) * BLOCK_LENGTH);
+  padded.set(data);
+  return padded;
+}

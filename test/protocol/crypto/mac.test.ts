@@ -1,0 +1,87 @@
+import { deriveInitialKey, deriveTransactionKey, usageKey } from "@swipewire/protocol/crypto/dukpt-tdes";
+import { keyCheckValue } from "@swipewire/protocol/crypto/key-check-value";
+import { retailMac } from "@swipewire/protocol/crypto/retail-mac";
+import { decryptEcb, encryptEcb, tdesKey } from "@swipewire/protocol/crypto/tdes";
+import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
+import t from "tap";
+import dukpt from "../../fixtures/dukpt-tdes.json" with { type: "json" };
+import macs from "../../fixtures/mac.json" with { type: "json" };
+import unionpay from "../../fixtures/unionpay-8583.json" with { type: "json" };
+
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
+const hex = (value: Uint8Array) => Buffer.from(value).toString("hex").toUpperCase();
+const ascii = (text: string) => new TextEncoder().encode(text);
+
+t.test("retail MAC: the published vectors", async (t) => {
+  for (const { key, messageAscii, mac4 } of macs.retail) {
+    t.equal(hex(retailMac(bytes(key), ascii(messageAscii)).subarray(0, 4)), mac4);
+  }
+  t.throws(() => retailMac(new Uint8Array(8), ascii("x")), { code: "key_length" });
+});
+
+t.test("retail MAC: MagTek's command MACs are it, over one block, under the MAC request key", async (t) => {
+  // MagTek D99875475-10 appendix D, example 9.
+  const commands = [
+    { ksn: "FFFF9876543210E00010", message: "01060201", mac: "8720CE23" },
+    { ksn: "FFFF9876543210E00010", message: "01051E", mac: "5157FCBC" },
+    { ksn: "FFFF9876543210E00011", message: "01051F", mac: "4885838C" },
+    { ksn: "FFFF9876543210E00012", message: "010520", mac: "442A09E6" },
+  ];
+  for (const { ksn, message, mac } of commands) {
+    const initialKey = deriveInitialKey(bytes(dukpt.bdk), bytes(ksn));
+    const key = usageKey(deriveTransactionKey(initialKey, bytes(ksn)), "mac-request");
+    t.equal(hex(retailMac(key, bytes(message)).subarray(0, 4)), mac, message);
+  }
+});
+
+t.test("UnionPay: the published MACs, from the working key as the terminal master key unwraps it", async (t) => {
+  for (const { name, tmk, makEncrypted, mak, mab, field64Hex } of unionpay.mac.vectors) {
+    const clear = decryptEcb(tdesKey(bytes(tmk)), bytes(makEncrypted));
+    t.equal(hex(clear), mak, name);
+    t.equal(hex(unionPayMac(tdesKey(clear), bytes(mab))), field64Hex, name);
+  }
+});
+
+t.test("UnionPay: the published key check values and master key components", async (t) => {
+  for (const {
+    tmk,
+    pikEncrypted,
+    pikKcv,
+    makEncrypted,
+    makKcv,
+    components,
+    componentKcv3,
+    tmkKcv3,
+  } of unionpay.key_download) {
+    const master = tdesKey(bytes(tmk));
+    for (const [encrypted, kcv] of [
+      [pikEncrypted, pikKcv],
+      [makEncrypted, makKcv],
+    ]) {
+      if (encrypted && kcv) t.equal(hex(keyCheckValue(tdesKey(decryptEcb(master, bytes(encrypted))), 4)), kcv);
+    }
+    components?.forEach((component, i) => {
+      t.equal(hex(keyCheckValue(tdesKey(bytes(component)), 3)), componentKcv3?.[i]);
+    });
+    if (components && tmkKcv3) {
+      const [first = "", second = ""] = components;
+      const other = bytes(second);
+      t.equal(hex(bytes(first).map((byte, i) => byte ^ (other[i] ?? 0))), tmk);
+      t.equal(hex(keyCheckValue(master, 3)), tmkKcv3);
+    }
+  }
+});
+
+t.test("UnionPay: a PIN block under the PIN working key is the published field 52", async (t) => {
+  for (const { tmk, pikEncrypted, pik, clearBlock, field52 } of unionpay.pin_blocks) {
+    const clear = decryptEcb(tdesKey(bytes(tmk)), bytes(pikEncrypted));
+    t.equal(hex(clear), pik);
+    t.equal(hex(encryptEcb(tdesKey(clear), bytes(clearBlock))), field52);
+  }
+});
+
+t.test("refuses keys and data of another size", async (t) => {
+  for (const length of [0, 7, 15, 24]) t.throws(() => tdesKey(new Uint8Array(length)), { code: "key_length" });
+  const key = tdesKey(new Uint8Array(16));
+  for (const length of [0, 9]) t.throws(() => encryptEcb(key, new Uint8Array(length)), { code: "ciphertext_length" });
+});

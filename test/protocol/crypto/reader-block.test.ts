@@ -1,0 +1,37 @@
+import { decryptReaderBlock, encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
+import t from "tap";
+import vectors from "../../fixtures/dukpt-tdes.json" with { type: "json" };
+
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
+const hex = (value: Uint8Array) => Buffer.from(value).toString("hex").toUpperCase();
+const bdk = bytes(vectors.bdk);
+
+t.test("encrypts and decrypts a track as readers do, under the PIN variant and under the data key", async (t) => {
+  let rows = 0;
+  for (const { ksn, plain, pinVariantCbc, dataVariantCbc } of vectors.others) {
+    if (plain === undefined) continue;
+    rows++;
+    const clear = new TextEncoder().encode(plain);
+    t.equal(hex(encryptReaderBlock(bdk, "tdes-dukpt-pin-cbc", bytes(ksn), clear)), pinVariantCbc);
+    const opened = decryptReaderBlock(bdk, "tdes-dukpt-pin-cbc", bytes(ksn), bytes(pinVariantCbc ?? ""));
+    t.equal(opened.use(hex), hex(clear));
+    t.equal(hex(encryptReaderBlock(bdk, "tdes-dukpt-data-cbc", bytes(ksn), clear)), dataVariantCbc);
+  }
+  t.equal(rows, 1);
+  for (const row of vectors.rows) {
+    const clear = new TextEncoder().encode(vectors.transactionData);
+    const ciphertext = encryptReaderBlock(bdk, "tdes-dukpt-data-cbc", bytes(row.ksn), clear);
+    t.equal(hex(ciphertext), row.encryptedRequest);
+    const opened = decryptReaderBlock(bdk, "tdes-dukpt-data-cbc", bytes(row.ksn), ciphertext);
+    t.equal(opened.use(hex), hex(clear).padEnd(48, "0"));
+  }
+});
+
+t.test("refuses ciphertext that is not whole blocks", async (t) => {
+  const ksn = bytes("FFFF9876543210E00008");
+  for (const length of [0, 7, 9]) {
+    t.throws(() => decryptReaderBlock(bdk, "tdes-dukpt-pin-cbc", ksn, new Uint8Array(length)), {
+      code: "ciphertext_length",
+    });
+  }
+});
