@@ -215,3 +215,51 @@ export class PinBlockMalformed extends failure("pin_block_malformed", {
   means: "It was encrypted under another key, or made for another card.",
   todo: "Sign on again so that both sides hold the same PIN key.",
 }) {}
+
+export class Iso8583Truncated extends failure("iso8583_truncated", {
+  what: "An ISO 8583 message ends before its fields do.",
+  means: "It was dropped. If it was the answer to a charge, the charge's outcome is unknown and it is reversed.",
+  todo: "Check that both sides speak the same dialect.",
+}) {}
+
+export class Iso8583TrailingBytes extends failure("iso8583_trailing_bytes", {
+  what: "An ISO 8583 message goes on after its last field.",
+  means: "It was dropped. If it was the answer to a charge, the charge's outcome is unknown and it is reversed.",
+  todo: "Check that both sides speak the same dialect.",
+}) {}
+
+export class Iso8583FieldUnknown extends failure("iso8583_field_unknown", {
+  what: "An ISO 8583 message holds a field that its dialect does not have.",
+  means: "It was dropped. If it was the answer to a charge, the charge's outcome is unknown and it is reversed.",
+  todo: "Check that both sides speak the same dialect.",
+}) {}
+
+export class Iso8583LengthInvalid extends failure("iso8583_length_invalid", {
+  what: "A field of an ISO 8583 message is longer or shorter than its dialect allows.",
+  means: "The message was dropped, or not sent.",
+  todo: "Check that both sides speak the same dialect, and the acquirer's settings.",
+}) {}
+
+export class Iso8583DigitInvalid extends failure("iso8583_digit_invalid", {
+  what: "A field of an ISO 8583 message holds something else than digits.",
+  means: "The message was dropped, or not sent.",
+  todo: "Check that both sides speak the same dialect, and the acquirer's settings.",
+}) {}
+
+export class Iso8583PaddingInvalid extends failure("iso8583_padding_invalid", {
+  what: "The half byte that fills an odd number of digits in an ISO 8583 message is not zero.",
+  means: "The message was dropped. If it was the answer to a charge, the outcome is unknown and it is reversed.",
+  todo: "Check that both sides speak the same dialect.",
+}) {}
+
+export class Iso8583CharacterInvalid extends failure("iso8583_character_invalid", {
+  what: "A text field of an ISO 8583 message holds something else than printable ASCII.",
+  means: "The message was dropped, or not sent.",
+  todo: "Check that both sides speak the same dialect, and the acquirer's settings.",
+}) {}
+
+export class Iso8583FrameLength extends failure("iso8583_frame_length", {
+  what: "A connection announced an ISO 8583 message of an impossible length.",
+  means: "What follows cannot be understood, so the connection is dropped and made anew.",
+  todo: "Check the address of the acquirer, and that it frames messages with a two-byte length.",
+}) {}

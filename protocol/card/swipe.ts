@@ -25,6 +25,8 @@ export interface EncryptedSwipe {
   readonly hashes: readonly { readonly track: TrackNumber; readonly sha1: Uint8Array }[];
   /** Tracks that the reader sent beside its ciphertext in clear (ID TECH's original format sends track 3 so). */
   readonly clearTracks: readonly SwipeTrack[];
+  /** What the reader lets be seen of its encrypted tracks, for display at the terminal; it does not travel. */
+  readonly masked?: readonly { readonly track: TrackNumber; readonly text: string }[];
 }
 
 /** Validated tracks, clear or encrypted by the reader. */

@@ -1,3 +1,4 @@
+import type { SwipewireError } from "../failure.ts";
 import type { SensitiveBytes } from "../sensitive-bytes.ts";
 
 /** The families this package decodes; a family is a file beside this one. */
@@ -48,6 +49,12 @@ export interface ReaderEncryption {
   readonly hashes: readonly { readonly track: TrackNumber; readonly sha1: Uint8Array }[];
 }
 
+/** A field of one family that has no place of its own in {@link ReaderFrame}, named as its maker's manual names it. */
+export interface FrameField {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Bytes as the reader sent them, taken apart. */
 export interface ReaderFrame {
   readonly family: ReaderFamily;
@@ -57,15 +64,29 @@ export interface ReaderFrame {
   readonly encryption?: ReaderEncryption;
   /** The reader's serial number, as it prints it. */
   readonly serial?: string;
+  /** What else the frame carries, so that `encode` gives back every byte. Never track data. */
+  readonly fields?: readonly FrameField[];
   readonly checks: readonly FrameCheck[];
 }
 
+/** What became of some bytes: either the frame or the first failure, and every check that could be made. */
+export type FrameExamination =
+  | { readonly frame: ReaderFrame; readonly checks: readonly FrameCheck[]; readonly failure?: never }
+  | { readonly frame?: never; readonly checks: readonly FrameCheck[]; readonly failure: SwipewireError };
+
 /** A reader family: both directions, so that the simulator speaks exactly what the daemon hears. */
 export interface ReaderCodec {
+  readonly family: ReaderFamily;
+  /** As {@link decode}, for whoever wants to see what is wrong with a broken frame. Never throws over its input. */
+  examine(bytes: Uint8Array): FrameExamination;
   /**
    * Takes one whole frame apart.
    * @throws a `reader_*` failure (see `errors.ts`) when the bytes are not a frame of this family
    */
   decode(bytes: Uint8Array): ReaderFrame;
+  /**
+   * Of a frame that {@link decode} returned: the same bytes again.
+   * @throws ReaderFrameField when the frame holds something this family cannot carry
+   */
   encode(frame: ReaderFrame): Uint8Array;
 }

@@ -1,0 +1,73 @@
+import type { TrackNumber } from "../readers/reader-frame.ts";
+import { END_SENTINEL, isDigit, trackFormats } from "./alphabets.ts";
+
+/*
+ * Readers that encrypt send a masked picture of each track beside it. MagTek masks with zeros, one of which may become
+ * another digit so that the number passes Luhn (D99875475 "ISO Track Mask"); ID TECH masks with asterisks, the format
+ * code and the LRC too. A reader can be set to mask less, or nothing, so its word is not taken for it.
+ */
+
+const ZERO = 0x30;
+const ASTERISK = 0x2a;
+const FIRST = 6;
+const LAST = 4;
+const SHORTEST_PAN = 12;
+/** Expiry date and service code may be seen. */
+const SEEN_AFTER_SEPARATOR = 7;
+
+interface MaskedParts {
+  readonly pan: Uint8Array;
+  readonly afterSeparator: Uint8Array;
+}
+
+const isMask = (character: number) => character === ZERO || character === ASTERISK;
+
+function partsOf(track: TrackNumber, bytes: Uint8Array): MaskedParts | undefined {
+  const { separator, startSentinel } = trackFormats[track];
+  const end = bytes.lastIndexOf(END_SENTINEL);
+  const start = track === 1 ? 2 : 1;
+  const panEnd = bytes.indexOf(separator, start);
+  const nameEnd = track === 1 ? bytes.indexOf(separator, panEnd + 1) : panEnd;
+  if (bytes[0] !== startSentinel || end < bytes.length - 2 || panEnd < 0 || nameEnd < panEnd || nameEnd > end) {
+    return undefined;
+  }
+  const pan = bytes.subarray(start, panEnd);
+  if (pan.length < SHORTEST_PAN || !pan.every((c) => isDigit(c) || c === ASTERISK)) return undefined;
+  return { pan, afterSeparator: bytes.subarray(nameEnd + 1, end) };
+}
+
+/** Does a reader's picture of an encrypted track show more than first six, last four, expiry date and service code? */
+export function revealsTooMuch(track: TrackNumber, bytes: Uint8Array): boolean {
+  const parts = partsOf(track, bytes);
+  if (!parts) return false;
+  const middle = parts.pan.subarray(FIRST, -LAST);
+  const corrections = middle.reduce((count, character) => count + (isMask(character) ? 0 : 1), 0);
+  return corrections > 1 || !parts.afterSeparator.subarray(track === 3 ? 0 : SEEN_AFTER_SEPARATOR).every(isMask);
+}
+
+/**
+ * A reader's picture of an encrypted track as text. Undefined where it reveals too much or does not parse (an AAMVA
+ * card, a stripe of no known format): what cannot be parsed is not shown.
+ */
+export function readMaskedTrack(track: TrackNumber, bytes: Uint8Array): string | undefined {
+  if (!partsOf(track, bytes) || revealsTooMuch(track, bytes)) return undefined;
+  return String.fromCharCode(...bytes);
+}
+
+/** Of a text from {@link readMaskedTrack}: the PAN with asterisks as its mask, `5452********7189`. */
+export function maskedPanOf(track: TrackNumber, text: string): string | undefined {
+  const parts = partsOf(track, new TextEncoder().encode(text));
+  if (!parts) return undefined;
+  const pan = String.fromCharCode(...parts.pan);
+  // A zero at the seam may be mask or digit: it is taken for mask.
+  const first = (/^\d*/.exec(pan.slice(0, FIRST))?.[0] ?? "").replace(/0+$/, "");
+  const last = /\d*$/.exec(pan.slice(-LAST))?.[0] ?? "";
+  return first + "*".repeat(pan.length - first.length - last.length) + last;
+}
+
+/** Of a text from {@link readMaskedTrack}: three digits where they show. Zeros are a mask, no service code begins with one. */
+export function shownServiceCode(track: TrackNumber, text: string): Uint8Array | undefined {
+  if (track === 3) return undefined;
+  const code = partsOf(track, new TextEncoder().encode(text))?.afterSeparator.slice(4, 7);
+  return code?.length === 3 && code.every(isDigit) && code[0] !== ZERO ? code : undefined;
+}
