@@ -1,0 +1,35 @@
+import { END_SENTINEL } from "../card/alphabets.ts";
+import { ReaderFamilyUnknown } from "../errors.ts";
+import { asciiLines } from "./ascii-lines.ts";
+import { idtech } from "./idtech.ts";
+import { STX } from "./idtech-layout.ts";
+import { magtekMagnesafe } from "./magtek-magnesafe.ts";
+import { magtekSureswipe } from "./magtek-sureswipe.ts";
+import type { ReaderCodec, ReaderFamily } from "./reader-frame.ts";
+
+export const readerFamilies: Readonly<Record<ReaderFamily, ReaderCodec>> = {
+  "magtek-sureswipe": magtekSureswipe,
+  "magtek-magnesafe": magtekMagnesafe,
+  idtech,
+  ascii: asciiLines,
+};
+
+export const readerFamilyNames = Object.keys(readerFamilies) as readonly ReaderFamily[];
+
+/** Reports of both MagTek families begin with a decode status, 0 or 1, and differ in length only. */
+const BETWEEN_MAGTEK_LENGTHS = 600;
+const SHORTEST_MAGTEK = 300;
+
+/**
+ * Guesses the family of a frame, broken ones too, so that its codec can say what is wrong with it.
+ * @throws ReaderFamilyUnknown
+ */
+export function detectFamily(bytes: Uint8Array): ReaderFamily {
+  const [first] = bytes;
+  if (first === STX) return "idtech";
+  if ((first === 0 || first === 1) && bytes.length >= SHORTEST_MAGTEK) {
+    return bytes.length < BETWEEN_MAGTEK_LENGTHS ? "magtek-sureswipe" : "magtek-magnesafe";
+  }
+  if ((first === 0x25 || first === 0x3b || first === 0x2b) && bytes.includes(END_SENTINEL)) return "ascii";
+  throw new ReaderFamilyUnknown({ detail: `${bytes.length} bytes` });
+}

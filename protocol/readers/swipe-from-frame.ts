@@ -1,0 +1,39 @@
+import type { Swipe, SwipeTrack } from "../card/swipe.ts";
+import { parseTrack } from "../card/track.ts";
+import { ReaderTracksMissing } from "../errors.ts";
+import type { ReaderFrame } from "./reader-frame.ts";
+
+/** Overwrites whatever is sensitive in a frame that is not made into a swipe. */
+export function wipeFrame(frame: ReaderFrame): void {
+  for (const { clear } of frame.tracks) clear?.wipe();
+}
+
+/**
+ * Validates a frame into a swipe: track 1 or 2 was read, and every clear track parses. The swipe takes over the frame's
+ * tracks, so whoever has it wipes them; when this throws they are wiped already.
+ *
+ * @throws ReaderTracksMissing
+ * @throws a `track_*` failure
+ */
+export function swipeFromFrame(frame: ReaderFrame): Swipe {
+  try {
+    if (!frame.tracks.some(({ number, state }) => number !== 3 && state === "read")) {
+      throw new ReaderTracksMissing({
+        detail: frame.tracks.map(({ number, state }) => `${number} ${state}`).join(", "),
+      });
+    }
+    const clear = frame.tracks.flatMap(({ number, clear }): SwipeTrack[] => {
+      clear?.use((bytes) => parseTrack(number, bytes));
+      return clear ? [{ number, data: clear }] : [];
+    });
+    const common = { family: frame.family, ...(frame.serial !== undefined && { serial: frame.serial }) };
+    if (!frame.encryption) return { kind: "clear", ...common, tracks: clear };
+    const masked = frame.tracks.flatMap(({ number, masked }) =>
+      masked === undefined ? [] : [{ track: number, text: masked }],
+    );
+    return { kind: "encrypted", ...common, ...frame.encryption, clearTracks: clear, masked };
+  } catch (failure) {
+    wipeFrame(frame);
+    throw failure;
+  }
+}
