@@ -263,3 +263,15 @@ export class Iso8583FrameLength extends failure("iso8583_frame_length", {
   means: "What follows cannot be understood, so the connection is dropped and made anew.",
   todo: "Check the address of the acquirer, and that it frames messages with a two-byte length.",
 }) {}
+
+export class WorkingKeysRefused extends failure("working_keys_refused", {
+  what: "The bank's working keys could not be taken from its sign-on reply.",
+  means: "Terminal and bank do not hold the same terminal master key. Nothing can be charged.",
+  todo: "Load the terminal master key of this terminal again, from its components.",
+}) {}
+
+export class CurrencyUnsupported extends failure("currency_unsupported", {
+  what: "The bank's channel does not charge in the currency of the order.",
+  means: "Nothing was sent and nothing was charged.",
+  todo: "Place the order in a currency that the acquirer takes.",
+}) {}
