@@ -1,4 +1,5 @@
-import { failure } from "@swipewire/protocol/failure";
+import { type FailureOptions, failure } from "@swipewire/protocol/failure";
+import type { ReversalReason } from "./acquirer/acquirer.ts";
 
 // Store.
 
@@ -108,4 +109,369 @@ export class WebhookUnreachable extends failure("webhook_unreachable", {
   what: "The merchant's server could not be reached for a webhook.",
   means: "The event is sent again later.",
   todo: "Check the webhook URL and that its server is up.",
+}) {}
+
+// Broker, terminals and their link.
+
+export class BrokerPacketTooLarge extends failure("broker_packet_too_large", {
+  what: "An MQTT client sent a packet larger than the broker takes.",
+  means: "It was dropped unread and that client was disconnected; everyone else goes on.",
+  todo: "Find out who sent it; no Swipewire program sends packets of that size.",
+}) {}
+
+export class BrokerAccessDenied extends failure("broker_access_denied", {
+  what: "An MQTT client tried to use a topic that is not its own, or used its own in a way that is not allowed.",
+  means: "Nothing was delivered.",
+  todo: "Check which program uses that terminal's credentials; if it is not Swipewire's daemon, revoke the terminal.",
+}) {}
+
+export class BrokerLoginRefused extends failure("broker_login_refused", {
+  what: "An MQTT client logged in with credentials or a client id that are not an enrolled terminal's.",
+  means: "It was not let in.",
+  todo: "If it is your terminal, it may have been revoked: enrol it anew.",
+}) {}
+
+export class BrokerNotStarted extends failure("broker_not_started", {
+  what: "The broker can't listen on its address.",
+  means: "No terminal can connect.",
+  todo: "Free the address, or configure another one.",
+}) {}
+
+export class TerminalUnknown extends failure("terminal_unknown", {
+  what: "A message names a terminal that was never enrolled.",
+  means: "It was dropped.",
+  todo: "Enrol the terminal.",
+}) {}
+
+export class TerminalRevoked extends failure("terminal_revoked", {
+  what: "This terminal was revoked.",
+  means: "Its messages are dropped and its swipes are not charged.",
+  todo: "Enrol it anew if it is trusted again.",
+}) {}
+
+export class EnrolmentTokenInvalid extends failure("enrolment_token_invalid", {
+  what: "The enrolment token is unknown, used or expired.",
+  means: "The terminal was not enrolled.",
+  todo: "Have the gateway's operator make a new token; each is good for one terminal.",
+}) {}
+
+export class EnrolmentKeyUnsuitable extends failure("enrolment_key_unsuitable", {
+  what: "A terminal can't be enrolled with this kind of key.",
+  means: "The terminal was not enrolled; its token is still good.",
+  todo: "Enrol with an Ed25519 signing key.",
+}) {}
+
+export class LinkTopicUnknown extends failure("link_topic_unknown", {
+  what: "A message came on a topic that is not a terminal's.",
+  means: "It was dropped.",
+  todo: "Check what else is connected to the broker.",
+}) {}
+
+export class LinkMessageExpired extends failure("link_message_expired", {
+  what: "A message came after the time until which it was good.",
+  means: "It was not acted on.",
+  todo: "Try again. If it repeats, check the clocks of terminal and gateway.",
+}) {}
+
+export class LinkFault extends failure("link_fault", {
+  what: "The gateway could not act on a message because of a fault of its own.",
+  means: "The terminal repeats the message until it is acted on or out of date.",
+  todo: "Look at the cause in the log; report it if it is not the machine's.",
+}) {}
+
+// Payments.
+
+export class PaymentUnknown extends failure("payment_unknown", {
+  what: "The gateway never heard of this payment.",
+  means: "Nothing was charged, and nothing will be under this id.",
+  todo: "Swipe again.",
+}) {}
+
+export class PaymentForeign extends failure("payment_foreign", {
+  what: "The payment belongs to another terminal.",
+  means: "Nothing was done.",
+  todo: "If it repeats, revoke the terminal that asks.",
+}) {}
+
+export class PaymentPhoneMissing extends failure("payment_phone_missing", {
+  what: "A PIN is to be asked for, but there is no phone number to ask it on.",
+  means: "Nothing was charged.",
+  todo: "Swipe again and enter a phone number.",
+}) {}
+
+export class PaymentNotCancellable extends failure("payment_not_cancellable", {
+  what: "The payment is already at the bank.",
+  means: "It can't be cancelled any more; its result follows.",
+  todo: "Wait for the result.",
+}) {}
+
+export class PaymentCancelled extends failure("payment_cancelled", {
+  what: "The payer cancelled the payment.",
+  means: "Nothing was charged.",
+  todo: "Swipe again to pay after all.",
+}) {}
+
+export class PaymentTimedOut extends failure("payment_timed_out", {
+  what: "A step of the payment took longer than it may.",
+  means: "Before the charge was sent nothing was charged; after it, the charge is undone.",
+  todo: "Swipe again.",
+}) {}
+
+export class PaymentInterrupted extends failure("payment_interrupted", {
+  what: "The gateway stopped while the payment was under way.",
+  means: "Nothing was charged, or the charge is undone; track and PIN are gone.",
+  todo: "Swipe again.",
+}) {}
+
+export class PaymentFault extends failure("payment_fault", {
+  what: "The payment could not go on because of a fault in the gateway.",
+  means: "Nothing was charged, or the charge is undone.",
+  todo: "Look at the cause in the gateway's log, then swipe again.",
+}) {}
+
+export class PaymentTransitionRefused extends failure("payment_transition_refused", {
+  what: "A payment was to go from one state to another that may not follow it.",
+  means: "It stays as it is; this is a fault in the program.",
+  todo: "Report it with the log around it.",
+}) {}
+
+export class SwipeForeign extends failure("swipe_foreign", {
+  what: "A sealed swipe is bound to another terminal or another payment than the one it came with.",
+  means: "Nothing was charged.",
+  todo: "Swipe again. If it repeats, revoke the terminal and look into it.",
+}) {}
+
+export class SwipeReplayed extends failure("swipe_replayed", {
+  what: "A sealed swipe came a second time.",
+  means: "It was not taken again.",
+  todo: "Swipe again. If it repeats, revoke the terminal and look into it.",
+}) {}
+
+export class SwipeKsnNotAdvancing extends failure("swipe_ksn_not_advancing", {
+  what: "An encrypting reader's key serial number repeats or goes back.",
+  means: "The swipe may be a recording of an earlier one; it was not taken.",
+  todo: "Swipe again. If it repeats, take the reader out of service.",
+}) {}
+
+export class SwipeTrack2Missing extends failure("swipe_track2_missing", {
+  what: "The swipe has no track 2.",
+  means: "The bank can't be asked without it. Nothing was charged.",
+  todo: "Swipe again, steadily and in one go.",
+}) {}
+
+// The PIN's phone call.
+
+export class PinNoAnswer extends failure("pin_no_answer", {
+  what: "Nobody answered the phone.",
+  means: "Nothing was charged.",
+  todo: "Swipe again with a phone at hand.",
+}) {}
+
+export class PinPhoneBusy extends failure("pin_busy", {
+  what: "The phone was busy.",
+  means: "Nothing was charged.",
+  todo: "Swipe again when the phone is free.",
+}) {}
+
+export class PinPhoneUnreachable extends failure("pin_unreachable", {
+  what: "The phone could not be called.",
+  means: "Nothing was charged.",
+  todo: "Check the number, then swipe again.",
+}) {}
+
+export class PinAbandoned extends failure("pin_abandoned", {
+  what: "The call ended, or ran out of time, before a PIN was entered.",
+  means: "Nothing was charged.",
+  todo: "Swipe again, and close the PIN with the hash key.",
+}) {}
+
+export class PinMalformed extends failure("pin_malformed", {
+  what: "What was entered three times was no PIN: it has 4 to 12 digits.",
+  means: "Nothing was charged.",
+  todo: "Swipe again.",
+}) {}
+
+// Merchants.
+
+export class MemberCodeTaken extends failure("merchant_member_code_taken", {
+  what: "Another merchant has this member code.",
+  means: "No merchant was added.",
+  todo: "Choose another member code.",
+}) {}
+
+export class MemberCodeMalformed extends failure("merchant_member_code_malformed", {
+  what: "A member code is 1 to 32 letters, digits or hyphens.",
+  means: "No merchant was added.",
+  todo: "Choose another member code.",
+}) {}
+
+export class MerchantNameMalformed extends failure("merchant_name_malformed", {
+  what: "A merchant's name has 1 to 80 characters.",
+  means: "No merchant was added.",
+  todo: "Give the name that payers know the merchant by.",
+}) {}
+
+export class WebhookUrlRefused extends failure("merchant_webhook_url_refused", {
+  what: "A webhook URL must be https without a user name in it; http is taken for this machine only.",
+  means: "No merchant was added.",
+  todo: "Give an https URL.",
+}) {}
+
+export class ApiKeyRefused extends failure("api_key_refused", {
+  what: "The request has no valid API key.",
+  means: "Nothing was done.",
+  todo: "Send the header Authorization: Bearer, followed by the key that was shown when the merchant was added.",
+}) {}
+
+// HTTP.
+
+export class HttpRouteUnknown extends failure("http_route_unknown", {
+  what: "There is nothing at this address.",
+  means: "Nothing was done.",
+  todo: "Check the path against the documentation.",
+}) {}
+
+export class HttpMethodNotAllowed extends failure("http_method_not_allowed", {
+  what: "This address does not take this method.",
+  means: "Nothing was done.",
+  todo: "Use one of the methods in the answer's Allow header.",
+}) {}
+
+export class HttpMediaTypeUnsupported extends failure("http_media_type_unsupported", {
+  what: "The request's body is not application/json.",
+  means: "Nothing was done.",
+  todo: "Send JSON, with its Content-Type.",
+}) {}
+
+export class HttpRequestMalformed extends failure("http_request_malformed", {
+  what: "The request is not well-formed HTTP.",
+  means: "Nothing was done.",
+  todo: "Check what sends it.",
+}) {}
+
+export class HttpTooManyRequests extends failure("http_too_many_requests", {
+  what: "Too many requests came from this address.",
+  means: "Nothing was done.",
+  todo: "Wait as long as the answer's Retry-After header says.",
+}) {}
+
+export class HttpNotListening extends failure("http_not_listening", {
+  what: "The HTTP API could not listen on its host and port.",
+  means: "The gateway did not start.",
+  todo: "See whether another program has the port, and check http.host and http.port of the config.",
+}) {}
+
+export class GatewayFault extends failure("gateway_fault", {
+  what: "The gateway failed at something that should have worked.",
+  means: "The request may or may not have been carried out.",
+  todo: "Repeat it with the same Idempotency-Key. If it fails again, report it with the gateway's log around it.",
+}) {}
+
+// Config.
+
+export class GatewayConfigInvalid extends failure("gateway_config_invalid", {
+  what: "The gateway's config is wrong.",
+  means: "The gateway did not start.",
+  todo: "Correct what is named, and start it again.",
+}) {
+  /** One line for each problem: where, what was given, what is allowed. */
+  readonly problems: readonly string[];
+
+  constructor({ problems = [], ...options }: FailureOptions & { readonly problems?: readonly string[] } = {}) {
+    super(options);
+    this.problems = problems;
+  }
+}
+
+export class DataDirectoryNotEmpty extends failure("data_directory_not_empty", {
+  what: "There is already a gateway in this directory.",
+  means: "Nothing was written: its keys and its database stay as they are.",
+  todo: "Choose another directory.",
+}) {}
+
+export class AcquirerUnreachable extends failure("acquirer_unreachable", {
+  what: "The bank cannot be reached.",
+  means: "Nothing was sent and nothing was charged.",
+  todo: "Pay again in a moment. If it stays so, check the line to the acquirer.",
+}) {}
+
+export class AcquirerOutcomeUnknown extends failure("acquirer_outcome_unknown", {
+  what: "A message was sent to the bank, and no answer came that can be trusted.",
+  means:
+    "Whether it was carried out is not known; a charge is reversed until the bank confirms that it does not stand.",
+  todo: "Wait for the reversal. If it repeats, check the line to the acquirer and the terminal's keys.",
+}) {
+  /** Field 39 of the reversal that follows. */
+  readonly reversalReason: ReversalReason;
+
+  constructor(options: FailureOptions & { readonly reversalReason?: ReversalReason } = {}) {
+    super(options);
+    this.reversalReason = options.reversalReason ?? "98";
+  }
+}
+
+export class AcquirerTraceInUse extends failure("acquirer_trace_in_use", {
+  what: "A message with the same trace number is still waiting for the bank's answer.",
+  means: "The second one was not sent.",
+  todo: "Wait for the first to be answered or to time out.",
+}) {}
+
+export class AcquirerMacInvalid extends failure("acquirer_mac_invalid", {
+  what: "A bank's reply does not carry the right MAC.",
+  means: "It was altered, or the keys are out of step, so it is not believed. The terminal signs on again.",
+  todo: "If it repeats, load the terminal master key of this terminal again.",
+}) {}
+
+export class AcquirerReplyMismatch extends failure("acquirer_reply_mismatch", {
+  what: "A bank's reply does not fit the request it answers.",
+  means: "It is not believed; a charge is reversed.",
+  todo: "Report it to the acquirer with the time it happened.",
+}) {}
+
+export class AcquirerReplyUnmatched extends failure("acquirer_reply_unmatched", {
+  what: "A bank's reply came that nobody waits for any more.",
+  means: "It was dropped; what it answers was given up and, if it was a charge, reversed.",
+  todo: "If it happens often, the acquirer is slower than the request timeout.",
+}) {}
+
+export class AcquirerSignOnRefused extends failure("acquirer_sign_on_refused", {
+  what: "The bank refused the terminal's sign-on.",
+  means: "Nothing can be charged until it takes one; it is tried again.",
+  todo: "Check terminal and merchant number with the acquirer.",
+}) {}
+
+export class ReaderKeyUnknown extends failure("reader_key_unknown", {
+  what: "No base derivation key serves the reader's key serial number.",
+  means: "The card data cannot be opened. Nothing was charged.",
+  todo: "Add the reader maker's base derivation key to the key file, or use another reader.",
+}) {}
+
+export class WorkingKeysMissing extends failure("working_keys_missing", {
+  what: "The terminal has no working keys: the bank has not taken its sign-on yet.",
+  means: "No PIN can be encrypted and nothing can be charged.",
+  todo: "Wait for the sign-on. If it does not come, check the line to the acquirer.",
+}) {}
+
+export class KeyFileUnreadable extends failure("key_file_unreadable", {
+  what: "The key file cannot be read.",
+  means: "The gateway does not start without its keys.",
+  todo: "Make one with swipewire-gateway init, or correct its path in the configuration.",
+}) {}
+
+export class KeyFileExposed extends failure("key_file_exposed", {
+  what: "The key file can be read by others than its owner.",
+  means: "Its keys may be known to somebody, so the gateway does not start with it.",
+  todo: "Change the keys if others had access to this machine; then chmod 600 the file.",
+}) {}
+
+export class KeyFileInvalid extends failure("key_file_invalid", {
+  what: "The key file is not what a key file should be.",
+  means: "The gateway does not start without its keys; the detail names the place, never a key.",
+  todo: "Restore it from its backup, or correct the place named.",
+}) {}
+
+export class KeyFileExists extends failure("key_file_exists", {
+  what: "There is a key file already, or its place cannot be written.",
+  means: "It was left as it is: overwriting it would lose the keys that terminals seal to.",
+  todo: "Choose another path, or move the old file away.",
 }) {}
