@@ -1,0 +1,57 @@
+import { failure } from "@swipewire/protocol/failure";
+
+export class TestCardUnknown extends failure("test_card_unknown", {
+  what: "There is no test card of that name.",
+  means: "Nothing was swiped.",
+  todo: "Use one of the names that the detail lists.",
+}) {}
+
+export class ReaderCountersSpent extends failure("reader_counters_spent", {
+  what: "A virtual reader has used its last key serial number.",
+  means: "It can encrypt no further card, as a real one could not.",
+  todo: "Start it with another key serial number.",
+}) {}
+
+export class ReaderNotOnLine extends failure("reader_not_on_line", {
+  what: "Readers of this family are not connected by a serial line.",
+  means: "No virtual reader was started.",
+  todo: "Use a family that the detail lists.",
+}) {}
+
+export class SocatFailed extends failure("socat_failed", {
+  what: "The program socat could not make a pseudo-terminal.",
+  means: "The virtual reader cannot be connected to.",
+  todo: "Install socat (apt-get install socat), and choose a path for the link that can be written.",
+}) {}
+
+export class InspectInputUnreadable extends failure("inspect_input_unreadable", {
+  what: "The capture could not be read.",
+  means: "Nothing was inspected.",
+  todo: "Give a file that exists and can be read, or - for standard input.",
+}) {}
+
+export class InspectInputTooLarge extends failure("inspect_input_too_large", {
+  what: "The capture is larger than any reader frame.",
+  means: "Nothing was inspected.",
+  todo: "Give a capture of one frame.",
+}) {}
+
+export class KeyMalformed extends failure("key_malformed", {
+  what: "A key or key serial number is not the hex it should be.",
+  means: "Nothing was done with it.",
+  todo: "Give as many hex digits as the detail says; use published test keys only.",
+}) {}
+
+// The shop.
+
+export class ShopNotConnected extends failure("shop_not_connected", {
+  what: "The simulated shop has no account at a gateway yet.",
+  means: "It can place no order and verify no webhook.",
+  todo: "Add it as a merchant and connect it with the API key and webhook secret.",
+}) {}
+
+export class ShopRequestRefused extends failure("shop_request_refused", {
+  what: "The gateway refused what the simulated shop asked for.",
+  means: "The detail is the gateway's error code.",
+  todo: "Look the code up in the error table.",
+}) {}
