@@ -1,0 +1,98 @@
+import { SwipewireError } from "@swipewire/protocol/failure";
+import { systemRandom } from "@swipewire/protocol/random";
+import { Minutes, systemClock } from "@swipewire/protocol/time";
+import { Command } from "commander";
+import { pino } from "pino";
+import type { DaemonConfig } from "./config/config-schema.ts";
+import { loadConfig } from "./config/load-config.ts";
+import { startDaemon } from "./daemon.ts";
+import { enrol } from "./enrolment/enrol.ts";
+import { ConfigInvalid } from "./errors.ts";
+import manifest from "./package.json" with { type: "json" };
+import { loadIdentity } from "./state/identity.ts";
+import { pairingToken } from "./state/pairing-token.ts";
+import { SerialTransport } from "./transports/serial.ts";
+
+/** A terminal whose clock is further off has its messages refused. */
+const CLOCK_TOLERANCE = Minutes(0.5);
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const complain = (line: string) => process.stderr.write(`${line}\n`);
+
+interface Flags {
+  readonly config?: string;
+}
+
+const configOf = ({ config: file }: Flags): DaemonConfig =>
+  loadConfig({ env: process.env, ...(file !== undefined && { file }) });
+
+async function run(flags: Flags): Promise<void> {
+  const config = configOf(flags);
+  const identity = await loadIdentity(config.stateDir);
+  const logger = pino({ level: config.log.level, base: null });
+  const clock = systemClock;
+  const random = systemRandom;
+  const transports = config.readers.map(
+    ({ name, path, baudRate }) => new SerialTransport({ name, path, baudRate, clock, random }),
+  );
+  const daemon = await startDaemon({ config, identity, transports, clock, random, logger });
+  const stop = (signal: NodeJS.Signals) => {
+    // A second signal ends the process at once, as it would without this.
+    process.off("SIGTERM", stop).off("SIGINT", stop);
+    logger.info({ signal }, "daemon stopping");
+    daemon.close().catch(fail);
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+}
+
+async function enrolTerminal(flags: Flags & { gateway: string; token: string; name: string }): Promise<void> {
+  const { stateDir } = configOf(flags);
+  const { identity, serverTime } = await enrol({ ...flags, stateDir });
+  await pairingToken(stateDir, systemRandom);
+  say(`Enrolled as terminal ${identity.terminal}. Its identity and the pairing token for its page are in ${stateDir}.`);
+  const off = Math.round((Date.parse(serverTime) - systemClock.now()) / 1000);
+  if (Math.abs(off) * 1000 > CLOCK_TOLERANCE) {
+    complain(
+      `The clocks differ: this machine's is ${Math.abs(off)} s ${off > 0 ? "behind" : "ahead of"} the gateway's.`,
+    );
+    complain("The gateway refuses messages that are older or newer than half a minute.");
+    complain("Set this machine's clock, best by a time service (NTP), before the daemon runs.");
+  }
+}
+
+/** What went wrong, what it means, what to do: a line each, and no stack trace. */
+function fail(error: unknown): void {
+  if (error instanceof ConfigInvalid) {
+    for (const problem of error.problems) complain(problem);
+    process.exitCode = 2;
+  } else if (error instanceof SwipewireError) {
+    complain(error.message);
+    complain(error.text.means);
+    complain(error.text.todo);
+    process.exitCode = 1;
+  } else {
+    throw error;
+  }
+}
+
+/** The command line of `swipewire-daemon`; `argv` as `process.argv` has it. */
+export async function main(argv: string[]): Promise<void> {
+  const program = new Command("swipewire-daemon")
+    .description("A terminal: takes swipes from readers, seals them, and sends them to a Swipewire gateway.")
+    .version(manifest.version);
+  const config = ["--config <file>", "JSON; otherwise the file that SWIPEWIRE_DAEMON_CONFIG names"] as const;
+  program
+    .command("run")
+    .description("run the terminal until it is told to stop")
+    .option(...config)
+    .action(run);
+  program
+    .command("enrol")
+    .description("give this terminal its identity")
+    .requiredOption("--gateway <url>", "the gateway's https address")
+    .requiredOption("--token <token>", "the one-time token that the gateway gave out for this terminal")
+    .requiredOption("--name <name>", "what the gateway's people call this terminal")
+    .option(...config)
+    .action(enrolTerminal);
+  await program.parseAsync(argv).catch(fail);
+}

@@ -1,0 +1,67 @@
+import Type from "typebox";
+
+const serialReader = Type.Object(
+  {
+    transport: Type.Literal("serial", { description: '"serial"' }),
+    name: Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" }),
+    path: Type.String({ minLength: 1, description: "the path of a serial port" }),
+    baudRate: Type.Integer({ minimum: 300, maximum: 921_600, default: 9600, description: "an integer, 300 to 921600" }),
+  },
+  { additionalProperties: false, description: "a reader: an object with transport, name, path and baudRate" },
+);
+
+/** The daemon's config. Each `description` finishes the sentence "allowed: …". */
+export const DaemonConfig = Type.Object(
+  {
+    stateDir: Type.String({
+      minLength: 1,
+      default: "/var/lib/swipewire-daemon",
+      description: "the path of the folder that keeps the terminal's identity; relative to the config file's folder",
+    }),
+    log: Type.Object(
+      {
+        level: Type.Union(
+          (["fatal", "error", "warn", "info", "debug", "silent"] as const).map((level) => Type.Literal(level)),
+          { default: "info", description: "fatal, error, warn, info, debug or silent" },
+        ),
+      },
+      { additionalProperties: false, default: {}, description: "an object with level" },
+    ),
+    localApi: Type.Object(
+      {
+        port: Type.Integer({
+          minimum: 0,
+          maximum: 65_535,
+          default: 7373,
+          description: "a port from 0 (any free one) to 65535",
+        }),
+        allowedOrigins: Type.Array(
+          Type.String({
+            pattern: "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$",
+            description: "an origin as browsers send it: scheme, host and port, nothing more",
+          }),
+          { maxItems: 16, default: [], description: "a list of up to 16 origins of web pages" },
+        ),
+      },
+      { additionalProperties: false, default: {}, description: "an object with port and allowedOrigins" },
+    ),
+    readers: Type.Array(serialReader, { maxItems: 8, default: [], description: "a list of up to 8 readers" }),
+  },
+  { additionalProperties: false, description: "an object with stateDir, log, localApi and readers" },
+);
+export type DaemonConfig = Type.Static<typeof DaemonConfig>;
+
+/** Names the config file; not a field. */
+export const CONFIG_FILE_VARIABLE = "SWIPEWIRE_DAEMON_CONFIG";
+
+/** Which variable sets which field, and how its text is read. */
+export const variables: Readonly<
+  Record<string, { readonly field: readonly [string, ...string[]]; readonly as: "text" | "number" | "list" | "json" }>
+> = {
+  SWIPEWIRE_DAEMON_STATE_DIR: { field: ["stateDir"], as: "text" },
+  SWIPEWIRE_DAEMON_LOG_LEVEL: { field: ["log", "level"], as: "text" },
+  SWIPEWIRE_DAEMON_LOCAL_API_PORT: { field: ["localApi", "port"], as: "number" },
+  /** Separated by commas. */
+  SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS: { field: ["localApi", "allowedOrigins"], as: "list" },
+  SWIPEWIRE_DAEMON_READERS: { field: ["readers"], as: "json" },
+};

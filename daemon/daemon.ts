@@ -1,0 +1,105 @@
+import { sealSwipe } from "@swipewire/protocol/envelope/seal";
+import { topics } from "@swipewire/protocol/messages/topics";
+import type { Random } from "@swipewire/protocol/random";
+import type { Clock } from "@swipewire/protocol/time";
+import { importJWK } from "jose";
+import type { Logger } from "pino";
+import type { DaemonConfig } from "./config/config-schema.ts";
+import { type LocalSession, startLocalApi } from "./local-api/local-api.ts";
+import manifest from "./package.json" with { type: "json" };
+import { FrameIntake } from "./readers/frame-intake.ts";
+import { TerminalSession } from "./session/terminal-session.ts";
+import type { Identity } from "./state/identity.ts";
+import { pairingToken } from "./state/pairing-token.ts";
+import type { ReaderTransport } from "./transports/reader-transport.ts";
+import { MqttLink } from "./uplink/mqtt-link.ts";
+import { offlinePresence, Uplink } from "./uplink/uplink.ts";
+
+export interface DaemonOptions {
+  readonly config: DaemonConfig;
+  readonly identity: Identity;
+  /** Opened and closed by the daemon. */
+  readonly transports: readonly ReaderTransport[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface Daemon {
+  readonly session: LocalSession;
+  readonly localApi: { readonly url: string; readonly pairingToken: string };
+  /** Dropped so far, by failure code: reader frames and gateway messages. */
+  dropped(): { readonly frames: Readonly<Record<string, number>>; readonly messages: Readonly<Record<string, number>> };
+  /** Wipes what is held, says that the terminal is offline, and stops. A payment under way goes on at the gateway. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the terminal. It does not wait for readers or broker: both may come later and go again.
+ * @throws LocalApiNotListening | StateFileExposed | StateFileInvalid | StateFolderUnusable
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, identity, transports, clock, random, logger } = options;
+  const { terminal, mqtt } = identity;
+  const [recipient] = identity.sealingKeys;
+  if (!recipient) throw new TypeError("an identity without a sealing key");
+  const signingKey = await importJWK(identity.signingKey, "EdDSA");
+  if (signingKey instanceof Uint8Array) throw new TypeError("a signing key that is none");
+  const token = await pairingToken(config.stateDir, random);
+
+  const link = new MqttLink({
+    ...mqtt,
+    clientId: terminal,
+    subscriptions: Uplink.subscriptions(terminal),
+    will: () => ({ topic: topics.presence(terminal), payload: offlinePresence(clock.now()) }),
+    clock,
+    random,
+    logger: logger.child({ part: "uplink" }),
+  });
+  const uplink = new Uplink({
+    terminal,
+    link,
+    version: manifest.version,
+    clock,
+    random,
+    logger: logger.child({ part: "uplink" }),
+  });
+  const intake = new FrameIntake({ transports, logger: logger.child({ part: "readers" }) });
+  const session = new TerminalSession({
+    uplink,
+    seal: (swipe, context) => sealSwipe(swipe, { terminal, ...context }, signingKey, recipient),
+    reader: intake.presence,
+    clock,
+    random,
+    logger: logger.child({ part: "session" }),
+  });
+  const localApi = await startLocalApi({
+    session,
+    ...config.localApi,
+    token,
+    logger: logger.child({ part: "local-api" }),
+  });
+
+  uplink.open(session);
+  intake.open({
+    readerChanged: (reader) => {
+      session.readerChanged(reader);
+      uplink.readerChanged(reader);
+    },
+    swiped: (swipe) => session.swiped(swipe),
+    misread: (failure) => session.misread(failure),
+  });
+  logger.info({ terminal, localApi: localApi.url, version: manifest.version }, "daemon started");
+
+  return {
+    session,
+    localApi: { url: localApi.url, pairingToken: token },
+    dropped: () => ({ frames: intake.dropped, messages: uplink.dropped }),
+    async close() {
+      session.close();
+      await uplink.close();
+      await Promise.all([intake.close(), localApi.close()]);
+      logger.info({ frames: intake.dropped, messages: uplink.dropped }, "daemon stopped; dropped by code");
+    },
+  };
+}

@@ -1,0 +1,206 @@
+import { type FailureOptions, failure } from "@swipewire/protocol/failure";
+
+// Readers and their transports.
+
+export class ReaderLineTooLong extends failure("reader_line_too_long", {
+  what: "A line reader sent more than a card can hold.",
+  means: "What it sent was dropped. Nothing was charged.",
+  todo: "Swipe again. If it repeats, check the reader's baud rate and line ending against the daemon's config.",
+}) {}
+
+export class ReaderNotOpened extends failure("reader_not_opened", {
+  what: "A reader could not be opened.",
+  means: "No card can be read from it; the daemon keeps trying.",
+  todo: "Check that it is plugged in, that its path is right, and that the daemon's user may open it (group dialout).",
+}) {}
+
+export class ReaderFault extends failure("reader_fault", {
+  what: "The daemon failed over a reader's frame.",
+  means: "The frame was thrown away. Nothing was charged. This is a fault in the program.",
+  todo: "Swipe again, and report it with the reader's name.",
+}) {}
+
+// The terminal's session.
+
+export class SessionCommandOutOfStep extends failure("session_command_out_of_step", {
+  what: "The session is not at the step that this command belongs to.",
+  means: "Nothing was changed.",
+  todo: "Look at the session as it is now, and go on from there.",
+}) {}
+
+export class SessionPhoneMissing extends failure("session_phone_missing", {
+  what: "A card with a PIN needs a phone number to ask for the PIN on.",
+  means: "Nothing was sent.",
+  todo: "Enter the number of a phone that is at hand.",
+}) {}
+
+export class SessionSwipeNotExpected extends failure("session_swipe_not_expected", {
+  what: "A card was swiped when no card was asked for.",
+  means: "That swipe was thrown away; it charges nothing.",
+  todo: "Follow the screen: it says when to swipe.",
+}) {}
+
+export class SessionTimedOut extends failure("session_timed_out", {
+  what: "The terminal waited too long for the next step.",
+  means: "What had been entered was forgotten. Nothing was charged.",
+  todo: "Enter the code again to pay.",
+}) {}
+
+export class SessionCancelled extends failure("session_cancelled", {
+  what: "The payment was cancelled before it left the terminal.",
+  means: "Nothing was charged.",
+  todo: "Enter the code again to pay.",
+}) {}
+
+export class SessionSealingFailed extends failure("session_sealing_failed", {
+  what: "The terminal could not seal the swipe.",
+  means: "Nothing was sent and nothing was charged.",
+  todo: "Swipe again. If it repeats, enrol the terminal anew.",
+}) {}
+
+// The link to the gateway.
+
+export class UplinkNotSent extends failure("uplink_not_sent", {
+  what: "The gateway could not be reached, and nothing left the terminal.",
+  means: "Nothing was charged.",
+  todo: "Try again when the terminal shows that the gateway is within reach.",
+}) {}
+
+export class UplinkUnanswered extends failure("uplink_unanswered", {
+  what: "The gateway did not answer.",
+  means: "The order was not found in time. Nothing was charged.",
+  todo: "Try again in a moment.",
+}) {}
+
+export class UplinkMessageExpired extends failure("uplink_message_expired", {
+  what: "A message from the gateway came after its time.",
+  means: "It was dropped.",
+  todo: "If it repeats, compare the clocks of terminal and gateway.",
+}) {}
+
+export class UplinkBrokerUnreachable extends failure("uplink_broker_unreachable", {
+  what: "The MQTT broker cannot be reached.",
+  means: "No payment can begin; the daemon keeps trying.",
+  todo: "Check the network, and that the broker runs.",
+}) {}
+
+export class UplinkBrokerRefused extends failure("uplink_broker_refused", {
+  what: "The MQTT broker refuses this terminal's name and password.",
+  means: "No payment can begin; the daemon keeps trying.",
+  todo: "If the terminal was revoked or its gateway set up anew, enrol it again.",
+}) {}
+
+export class UplinkSubscriptionRefused extends failure("uplink_subscription_refused", {
+  what: "The MQTT broker does not let this terminal read its own topics.",
+  means: "No payment can begin; the daemon keeps trying.",
+  todo: "Check the broker's access list.",
+}) {}
+
+// The local API.
+
+export class LocalHostRefused extends failure("local_host_refused", {
+  what: "A local request does not name this daemon's own address as its host.",
+  means: "It was refused: a web page may be trying to reach the terminal under a name of its own.",
+  todo: "Use the address that the daemon printed when it started.",
+}) {}
+
+export class LocalOriginRefused extends failure("local_origin_refused", {
+  what: "A local request comes from a web page that the daemon's config does not allow.",
+  means: "It was refused.",
+  todo: "If the page is yours, add its origin to localApi.allowedOrigins.",
+}) {}
+
+export class LocalTokenWrong extends failure("local_token_wrong", {
+  what: "A local request carries no pairing token, or not this daemon's.",
+  means: "It was refused.",
+  todo: "Pair the page again with the token in the daemon's state folder.",
+}) {}
+
+export class LocalNotFound extends failure("local_not_found", {
+  what: "The local API has no such address.",
+  means: "Nothing was done.",
+  todo: "Look the address up in the documentation.",
+}) {}
+
+export class LocalRequestMalformed extends failure("local_request_malformed", {
+  what: "A local request is not one that the API takes.",
+  means: "Nothing was done.",
+  todo: "Send JSON of the documented form with its media type, application/json.",
+}) {}
+
+export class LocalFault extends failure("local_fault", {
+  what: "The daemon failed over a local request.",
+  means: "This is a fault in the program.",
+  todo: "Report it with the log around it.",
+}) {}
+
+export class LocalApiNotListening extends failure("local_api_not_listening", {
+  what: "The local API could not listen on its port.",
+  means: "The daemon did not start.",
+  todo: "See whether another daemon runs, or choose another localApi.port.",
+}) {}
+
+// Config, state and enrolment.
+
+export class ConfigInvalid extends failure("config_invalid", {
+  what: "The daemon's config is wrong.",
+  means: "The daemon did not start.",
+  todo: "Correct what is named, and start it again.",
+}) {
+  /** One line each: file or variable, field, what was given, what is allowed. */
+  readonly problems: readonly string[];
+
+  constructor({ problems = [], ...options }: FailureOptions & { readonly problems?: readonly string[] } = {}) {
+    super(options);
+    this.problems = problems;
+  }
+}
+
+export class StateFileExposed extends failure("state_file_exposed", {
+  what: "A secret file of the daemon can be read by others on this machine.",
+  means: "Its secret may be known to them, so it was not used.",
+  todo: "Enrol the terminal again if others had access; otherwise set the file's mode to 0600.",
+}) {}
+
+export class StateFileInvalid extends failure("state_file_invalid", {
+  what: "A file in the daemon's state folder does not hold what it should.",
+  means: "It was not used.",
+  todo: "Restore it from where it was changed, or enrol the terminal again.",
+}) {}
+
+export class StateFolderUnusable extends failure("state_folder_unusable", {
+  what: "The daemon's state folder cannot be read or written.",
+  means: "The daemon cannot keep its identity there.",
+  todo: "Make the folder belong to the daemon's user, or set stateDir to another.",
+}) {}
+
+export class IdentityMissing extends failure("identity_missing", {
+  what: "This terminal is not enrolled.",
+  means: "It has no identity to speak to a gateway with.",
+  todo: "Run `swipewire-daemon enrol` with a token from the gateway.",
+}) {}
+
+export class EnrolmentAddressRefused extends failure("enrolment_address_refused", {
+  what: "The gateway's address is not an https address.",
+  means:
+    "Nothing was sent: the reply holds a password. Plain http is taken on this machine only (127.0.0.1, localhost).",
+  todo: "Give the gateway's https address.",
+}) {}
+
+export class EnrolmentUnreachable extends failure("enrolment_unreachable", {
+  what: "The gateway could not be reached.",
+  means: "The terminal is not enrolled; the token may still be good.",
+  todo: "Check the address and the network, and try again.",
+}) {}
+
+export class EnrolmentRefused extends failure("enrolment_refused", {
+  what: "The gateway refused to enrol this terminal.",
+  means: "The terminal is not enrolled. The detail is the gateway's own code.",
+  todo: "Ask for a new token: each is good for one terminal and a limited time.",
+}) {}
+
+export class EnrolmentReplyInvalid extends failure("enrolment_reply_invalid", {
+  what: "The gateway's reply to the enrolment is not one.",
+  means: "The terminal is not enrolled, and the token may be used up.",
+  todo: "Check that the address is a Swipewire gateway of the same release, and ask for a new token.",
+}) {}

@@ -1,0 +1,52 @@
+import { access, constants, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { StateFileExposed, StateFolderUnusable } from "../errors.ts";
+
+const OTHERS = 0o077;
+
+const errnoOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "unknown");
+
+/**
+ * Reads a file that only its owner may read.
+ * @returns undefined when there is none
+ * @throws StateFileExposed | StateFolderUnusable
+ */
+export async function readPrivateFile(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path);
+    // Windows keeps no such mode.
+    if (process.platform !== "win32" && (await file.stat()).mode & OTHERS) throw new StateFileExposed({ detail: path });
+    return await file.readFile("utf8");
+  } catch (error) {
+    if (error instanceof StateFileExposed) throw error;
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
+  }
+}
+
+/**
+ * Writes a file, whole or not at all, that only its owner may read.
+ * @throws StateFolderUnusable
+ */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await makeFolder(dirname(path));
+  try {
+    await writeFileAtomic(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
+  }
+}
+
+/**
+ * Makes sure of a folder that can be written; one made here is its owner's only.
+ * @throws StateFolderUnusable
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
+  }
+}

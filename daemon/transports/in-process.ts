@@ -1,0 +1,43 @@
+import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
+
+/** A reader in the same process: the simulator's. What is delivered is a whole frame, as a HID report is. */
+export class InProcessTransport implements ReaderTransport {
+  readonly family: ReaderFamily;
+  readonly name: string;
+  #listener: ReaderListener | undefined;
+  #connected = false;
+
+  constructor(options: { readonly family: ReaderFamily; readonly name: string }) {
+    this.family = options.family;
+    this.name = options.name;
+  }
+
+  open(listener: ReaderListener): void {
+    this.#listener = listener;
+    if (this.#connected) listener.connected();
+  }
+
+  /** Plugs the reader in, before or after `open`. */
+  connect(): void {
+    if (this.#connected) return;
+    this.#connected = true;
+    this.#listener?.connected();
+  }
+
+  /** A frame from the reader. Takes a copy; a reader that is not connected delivers nothing. */
+  deliver(bytes: Uint8Array): void {
+    if (this.#connected) this.#listener?.frame(Uint8Array.from(bytes));
+  }
+
+  disconnect(reason: DisconnectReason = "unplugged"): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.#listener?.disconnected(reason);
+  }
+
+  async close(): Promise<void> {
+    this.disconnect("closed");
+    this.#listener = undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import type { SwipewireError } from "@swipewire/protocol/failure";
+import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+
+/** Why a reader went away: its plug was pulled or its link broke, or the daemon itself closed it. */
+export type DisconnectReason = "unplugged" | "closed";
+
+/** Who hears of a transport's events. Called from {@link ReaderTransport.open} on, never after `close` has resolved. */
+export interface ReaderListener {
+  connected(): void;
+  disconnected(reason: DisconnectReason): void;
+  /** One whole frame. The bytes are the listener's, to overwrite when it has read them. */
+  frame(bytes: Uint8Array): void;
+  /** Bytes came that were not a frame. */
+  misread(failure: SwipewireError): void;
+  /** The reader is not there, or cannot be opened; told once until it was. */
+  unavailable(failure: SwipewireError): void;
+}
+
+/** A way that frames reach the daemon. It does its own framing, and its own reconnecting. */
+export interface ReaderTransport {
+  readonly family: ReaderFamily;
+  /** For people: what the reader is called here. */
+  readonly name: string;
+  /** Begins; returns at once, whether or not a reader is there yet. Once per transport. */
+  open(listener: ReaderListener): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,129 @@
+import type { Random } from "@swipewire/protocol/random";
+import { type Clock, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
+import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
+import type { Logger } from "pino";
+import { backoff } from "../backoff.ts";
+import { UplinkBrokerRefused, UplinkBrokerUnreachable, UplinkSubscriptionRefused } from "../errors.ts";
+import type { BrokerLink, BrokerListener } from "./broker-link.ts";
+
+const KEEPALIVE = Seconds(20);
+const CONNECT_TIMEOUT = Seconds(10);
+/** How long a farewell may take. */
+const FAREWELL = Seconds(1);
+
+export interface MqttLinkOptions {
+  readonly url: string;
+  readonly clientId: string;
+  readonly username: string;
+  readonly password: string;
+  readonly subscriptions: readonly string[];
+  /** Made anew for each connection. */
+  readonly will: () => { readonly topic: string; readonly payload: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/**
+ * MQTT 3.1.1 with a clean session. Each connection is a client of its own, so that nothing which the library holds for
+ * redelivery outlives it: what is to be repeated, the application repeats.
+ */
+export class MqttLink implements BrokerLink {
+  readonly #options: MqttLinkOptions;
+  #listener: BrokerListener | undefined;
+  #client: MqttClient | undefined;
+  #ready = false;
+  #retry: Timer | undefined;
+  #failures = 0;
+
+  constructor(options: MqttLinkOptions) {
+    this.#options = options;
+  }
+
+  get connected(): boolean {
+    return this.#ready;
+  }
+
+  open(listener: BrokerListener): void {
+    this.#listener = listener;
+    this.#connect();
+  }
+
+  publish(topic: string, payload: string, { retain } = { retain: false }): boolean {
+    if (!this.#ready || !this.#client?.connected) return false;
+    // The callback tells of a PUBACK or of a lost connection: neither proves anything.
+    this.#client.publish(topic, payload, { qos: 1, retain }, () => {});
+    return true;
+  }
+
+  async close(last: { readonly topic: string; readonly payload: string }): Promise<void> {
+    this.#retry?.cancel();
+    this.#listener = undefined;
+    const client = this.#client;
+    this.#client = undefined;
+    if (!client) return;
+    if (client.connected) {
+      const patience = new AbortController();
+      await Promise.race([
+        client.publishAsync(last.topic, last.payload, { qos: 1, retain: true }).catch(() => {}),
+        new Promise((resolve) => client.once("close", () => resolve(undefined))),
+        sleep(this.#options.clock, FAREWELL, patience.signal).catch(() => {}),
+      ]);
+      patience.abort();
+    }
+    // A plain DISCONNECT where the connection lives: the will is then not sent.
+    await client.endAsync(!client.connected);
+  }
+
+  #connect(): void {
+    const { url, clientId, username, password, subscriptions, will, logger } = this.#options;
+    const client = connect(url, {
+      protocolVersion: 4,
+      clean: true,
+      clientId,
+      username,
+      password,
+      keepalive: KEEPALIVE / 1000,
+      connectTimeout: CONNECT_TIMEOUT,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      will: { ...will(), payload: Buffer.from(will().payload), qos: 1, retain: true },
+    });
+    this.#client = client;
+    client.on("connect", () => {
+      client.subscribe([...subscriptions], { qos: 1 }, (error, granted) => {
+        if (client !== this.#client) return;
+        if (error || granted?.some(({ qos }) => qos === 128)) {
+          logger.error({ code: UplinkSubscriptionRefused.code }, UplinkSubscriptionRefused.text.what);
+          client.end(true);
+          return;
+        }
+        this.#failures = 0;
+        this.#ready = true;
+        logger.info("uplink connected");
+        this.#listener?.connected();
+      });
+    });
+    client.on("message", (topic, payload) => this.#listener?.message(topic, payload));
+    client.on("error", (error) => {
+      if (client !== this.#client) return;
+      // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
+      const refused = error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5);
+      const { code, text } = refused ? UplinkBrokerRefused : UplinkBrokerUnreachable;
+      const cause = "code" in error ? error.code : error.name;
+      logger.warn({ code, cause, failures: this.#failures + 1 }, text.what);
+      client.end(true);
+    });
+    client.on("close", () => {
+      if (client !== this.#client) return;
+      this.#client = undefined;
+      client.end(true);
+      if (this.#ready) {
+        this.#ready = false;
+        logger.warn({ code: UplinkBrokerUnreachable.code }, "uplink lost");
+        this.#listener?.disconnected();
+      }
+      this.#retry = this.#options.clock.after(backoff(this.#failures++, this.#options.random), () => this.#connect());
+    });
+  }
+}

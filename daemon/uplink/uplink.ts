@@ -1,0 +1,220 @@
+import { SwipewireError } from "@swipewire/protocol/failure";
+import { reader } from "@swipewire/protocol/messages/parse";
+import { GatewayPresence, type ReaderPresence, type TerminalPresence } from "@swipewire/protocol/messages/presence";
+import {
+  DownMessage,
+  type LinkBody,
+  MAX_LINK_MESSAGE,
+  type UpMessage,
+} from "@swipewire/protocol/messages/terminal-link";
+import { topics } from "@swipewire/protocol/messages/topics";
+import { type Random, randomUuid } from "@swipewire/protocol/random";
+import { type Clock, type Duration, type Instant, isoTime, Seconds } from "@swipewire/protocol/time";
+import type { Logger } from "pino";
+import { UplinkMessageExpired } from "../errors.ts";
+import type { FindOutcome, QueryOutcome, SessionUplink, Submission, SubmitOutcome } from "../session/session-uplink.ts";
+import type { BrokerLink } from "./broker-link.ts";
+import { RepeatingSender } from "./repeating-sender.ts";
+
+/** How long each message may be acted on by the gateway. */
+const lifetimes: { readonly [Type in UpMessage["type"]]: Duration } = {
+  ack: Seconds(60),
+  "order.find": Seconds(15),
+  "swipe.submit": Seconds(45),
+  "payment.query": Seconds(15),
+  "payment.cancel": Seconds(45),
+};
+
+/** How far the gateway's clock may be from this one. */
+const CLOCK_SKEW = Seconds(30);
+
+/** The gateway's refusals that speak of the message or the terminal, not of the payment that was asked for. */
+const NO_WORD_ON_THE_PAYMENT = /^(message|terminal|link)_/;
+
+const readDown = reader(DownMessage, MAX_LINK_MESSAGE);
+const readGatewayPresence = reader(GatewayPresence, 512);
+
+export interface UplinkListener {
+  reachChanged(): void;
+  paymentState(news: LinkBody<"payment.state">, at: Instant): void;
+  paymentResult(news: LinkBody<"payment.result">): void;
+}
+
+export interface UplinkOptions {
+  readonly terminal: string;
+  readonly link: BrokerLink;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** The last will of a terminal's connection. */
+export function offlinePresence(at: Instant): string {
+  return JSON.stringify({ v: 1, state: "offline", at: isoTime(at) } satisfies TerminalPresence);
+}
+
+/** The terminal's end of the link: what it sends up, what it takes in, its own presence and the gateway's. */
+export class Uplink implements SessionUplink {
+  readonly #options: UplinkOptions;
+  readonly #sender: RepeatingSender;
+  readonly #dropped = new Map<string, number>();
+  #listener: UplinkListener | undefined;
+  #reader: ReaderPresence = { connected: false };
+  #gatewayOnline = false;
+
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#sender = new RepeatingSender({ clock: options.clock, publish: (message) => this.#publish(message) });
+  }
+
+  /** The topics that the link has to subscribe to. */
+  static subscriptions(terminal: string): readonly string[] {
+    return [topics.down(terminal), topics.gatewayPresence];
+  }
+
+  get withinReach(): boolean {
+    return this.#options.link.connected && this.#gatewayOnline;
+  }
+
+  /** How many messages from the gateway were dropped so far, by failure code. */
+  get dropped(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#dropped);
+  }
+
+  open(listener: UplinkListener): void {
+    this.#listener = listener;
+    this.#options.link.open({
+      connected: () => {
+        this.#announce();
+        // The gateway's presence is retained: it comes next, and the waiting messages go out with it or right now.
+        this.#sender.repeatAll();
+      },
+      disconnected: () => {
+        this.#gatewayOnline = false;
+        listener.reachChanged();
+      },
+      message: (topic, payload) => this.#take(topic, payload),
+    });
+  }
+
+  readerChanged(reader: ReaderPresence): void {
+    this.#reader = reader;
+    this.#announce();
+  }
+
+  async find(code: string, signal: AbortSignal): Promise<FindOutcome> {
+    const sent = await this.#sender.send(this.#message("order.find", { code }), "answer", signal);
+    if (sent.kind === "refused") return sent;
+    if (sent.kind === "answered" && sent.by.type === "order.found") return { kind: "found", order: sent.by.body.order };
+    return { kind: "unanswered" };
+  }
+
+  async submit(submission: Submission, signal: AbortSignal): Promise<SubmitOutcome> {
+    const sent = await this.#sender.send(this.#message("swipe.submit", submission), "acknowledgement", signal);
+    switch (sent.kind) {
+      case "refused":
+        return sent;
+      case "acknowledged":
+      case "answered":
+        return { kind: "accepted" };
+      case "expired":
+      case "withdrawn":
+        return { kind: sent.left ? "unanswered" : "unsent" };
+    }
+  }
+
+  async query(payment: string, signal: AbortSignal): Promise<QueryOutcome> {
+    const sent = await this.#sender.send(this.#message("payment.query", { payment }), "answer", signal);
+    if (sent.kind === "refused" && !NO_WORD_ON_THE_PAYMENT.test(sent.code)) return { kind: "unknown", code: sent.code };
+    return { kind: sent.kind === "answered" ? "answered" : "unanswered" };
+  }
+
+  cancel(payment: string): void {
+    void this.#sender.send(this.#message("payment.cancel", { payment }), "acknowledgement");
+  }
+
+  /** Says that the terminal is offline, and disconnects. */
+  async close(): Promise<void> {
+    const { terminal, link, clock } = this.#options;
+    this.#listener = undefined;
+    this.#sender.close();
+    await link.close({ topic: topics.presence(terminal), payload: offlinePresence(clock.now()) });
+  }
+
+  #message<T extends UpMessage["type"]>(type: T, body: LinkBody<T>): Extract<UpMessage, { type: T }> {
+    const { clock, random } = this.#options;
+    const at = clock.now();
+    return {
+      v: 1,
+      id: randomUuid(random),
+      type,
+      at: isoTime(at),
+      until: isoTime(at + lifetimes[type]),
+      body,
+    } as Extract<UpMessage, { type: T }>;
+  }
+
+  #publish(message: UpMessage): boolean {
+    return this.#options.link.publish(topics.up(this.#options.terminal), JSON.stringify(message));
+  }
+
+  #announce(): void {
+    const { terminal, link, clock, version } = this.#options;
+    const presence: TerminalPresence = {
+      v: 1,
+      state: "online",
+      at: isoTime(clock.now()),
+      version,
+      reader: this.#reader,
+    };
+    link.publish(topics.presence(terminal), JSON.stringify(presence), { retain: true });
+  }
+
+  #take(topic: string, payload: Uint8Array): void {
+    try {
+      if (topic === topics.gatewayPresence) this.#takeGatewayPresence(payload);
+      else if (topic === topics.down(this.#options.terminal)) this.#takeDown(readDown(payload));
+    } catch (error) {
+      if (!(error instanceof SwipewireError)) throw error;
+      const count = (this.#dropped.get(error.code) ?? 0) + 1;
+      this.#dropped.set(error.code, count);
+      this.#options.logger.warn({ code: error.code, dropped: count }, error.message);
+    }
+  }
+
+  #takeGatewayPresence(payload: Uint8Array): void {
+    const online = readGatewayPresence(payload).state === "online";
+    if (online === this.#gatewayOnline) return;
+    this.#gatewayOnline = online;
+    this.#listener?.reachChanged();
+    if (online) this.#sender.repeatAll();
+  }
+
+  #takeDown(message: DownMessage): void {
+    if (!(Date.parse(message.until) + CLOCK_SKEW >= this.#options.clock.now())) {
+      throw new UplinkMessageExpired({ detail: message.type });
+    }
+    switch (message.type) {
+      case "ack":
+        this.#sender.acknowledge(message.body.of);
+        return;
+      case "order.found":
+        this.#sender.answer(message.body.re, message);
+        break;
+      case "refused":
+        this.#sender.refuse(message.body.re, message.body.code);
+        break;
+      case "payment.state":
+        this.#listener?.paymentState(message.body, Date.parse(message.at));
+        this.#sender.heardOf(message.body.payment, message);
+        break;
+      case "payment.result":
+        this.#listener?.paymentResult(message.body);
+        this.#sender.heardOf(message.body.payment, message);
+        break;
+    }
+    // Sent for repeats too, and for what concerns nobody here: otherwise the gateway would go on repeating.
+    this.#publish(this.#message("ack", { of: message.id }));
+  }
+}
