@@ -102,6 +102,8 @@ export interface Tables {
     cause: string;
     at: Instant;
   };
+  /** Payment ids that a terminal was told are refused: they stay refused, with the failure's code. */
+  refused_payments: { terminal_id: string; payment_id: string; code: string; at: Instant };
   /** Sealed swipes already taken, by their own id. */
   seen_swipes: { swipe_id: string; payment_id: string; at: Instant };
   /** The highest DUKPT counter seen of each reader: its KSN may never repeat or go back. */

@@ -148,6 +148,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await appendOnly(db, "payment_transitions");
 
   await db.schema
+    .createTable("refused_payments")
+    .addColumn("terminal_id", "text", (c) => c.notNull().references("terminals.id"))
+    .addColumn("payment_id", "text", (c) => c.notNull())
+    .addColumn("code", "text", (c) => c.notNull())
+    .addColumn("at", "bigint", (c) => c.notNull())
+    .addPrimaryKeyConstraint("refused_payments_once", ["terminal_id", "payment_id"])
+    .execute();
+
+  await db.schema
     .createTable("seen_swipes")
     .addColumn("swipe_id", "text", (c) => c.primaryKey())
     .addColumn("payment_id", "text", (c) => c.notNull().references("payments.id"))

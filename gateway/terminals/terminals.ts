@@ -1,0 +1,137 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { EnrolmentReply, EnrolmentRequest } from "@swipewire/protocol/messages/enrolment";
+import { PublicJwk } from "@swipewire/protocol/messages/fields";
+import { checker } from "@swipewire/protocol/messages/parse";
+import { type Random, randomUuid } from "@swipewire/protocol/random";
+import { type Clock, type Duration, Hours, type Instant, isoTime } from "@swipewire/protocol/time";
+import { EnrolmentKeyUnsuitable, EnrolmentTokenInvalid, TerminalRevoked, TerminalUnknown } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+
+const TOKEN_LIFETIME = Hours(24);
+/** 256 bits: no slow hash is needed for what can't be guessed. */
+const SECRET_BYTES = 32;
+
+const checkKey = checker(PublicJwk);
+
+export interface TerminalsOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** X25519 keys that swipes are to be sealed to, newest first. */
+  readonly sealingKeys: () => readonly PublicJwk[];
+  /** Where terminals find the broker, `mqtt://…`. */
+  readonly mqttUrl: () => string;
+}
+
+/** Which terminals there are, and how one becomes one. */
+export class Terminals {
+  readonly #options: TerminalsOptions;
+  readonly #revocationListeners: ((terminal: string) => void)[] = [];
+
+  constructor(options: TerminalsOptions) {
+    this.#options = options;
+  }
+
+  /** A token that enrols one terminal, good for `lifetime`. Only its hash is kept. */
+  async issueEnrolmentToken(lifetime: Duration = TOKEN_LIFETIME): Promise<{ token: string; expiresAt: Instant }> {
+    const token = this.#secret();
+    const expiresAt = this.#options.clock.now() + lifetime;
+    await this.#options.store
+      .insertInto("enrolment_tokens")
+      .values({ token_hash: sha256(token), expires_at: expiresAt, used_at: null })
+      .execute();
+    return { token, expiresAt };
+  }
+
+  /**
+   * Makes a terminal of whoever holds a token. The reply holds its MQTT password, which is not kept.
+   * @throws EnrolmentTokenInvalid | EnrolmentKeyUnsuitable
+   */
+  async enrol({ token, name, signingKey }: EnrolmentRequest): Promise<EnrolmentReply> {
+    if (signingKey.crv !== "Ed25519") throw new EnrolmentKeyUnsuitable();
+    const { store, clock, random, mqttUrl, sealingKeys } = this.#options;
+    const now = clock.now();
+    const terminal = randomUuid(random);
+    const password = this.#secret();
+    await store.transaction().execute(async (trx) => {
+      const used = await trx
+        .updateTable("enrolment_tokens")
+        .set({ used_at: now })
+        .where("token_hash", "=", sha256(token))
+        .where("used_at", "is", null)
+        .where("expires_at", ">", now)
+        .executeTakeFirstOrThrow();
+      // Unknown, used and expired alike: whoever guesses learns nothing.
+      if (used.numUpdatedRows !== 1n) throw new EnrolmentTokenInvalid();
+      await trx
+        .insertInto("terminals")
+        .values({
+          id: terminal,
+          name,
+          signing_key: JSON.stringify(signingKey),
+          password_hash: sha256(password),
+          enrolled_at: now,
+          revoked_at: null,
+        })
+        .execute();
+    });
+    return {
+      terminal,
+      mqtt: { url: mqttUrl(), username: terminal, password },
+      sealingKeys: [...sealingKeys()],
+      serverTime: isoTime(now),
+    };
+  }
+
+  /** Whether these are an enrolled terminal's MQTT credentials; its user name is its id. */
+  async authenticate(username: string, password: Uint8Array): Promise<boolean> {
+    const row = await this.#options.store
+      .selectFrom("terminals")
+      .select(["password_hash", "revoked_at"])
+      .where("id", "=", username)
+      .executeTakeFirst();
+    if (!row || row.revoked_at !== null) return false;
+    return timingSafeEqual(Buffer.from(sha256(password), "hex"), Buffer.from(row.password_hash, "hex"));
+  }
+
+  /**
+   * The Ed25519 key that a terminal signs its swipes with.
+   * @throws TerminalUnknown | TerminalRevoked
+   */
+  async signingKey(terminal: string): Promise<PublicJwk> {
+    const row = await this.#options.store
+      .selectFrom("terminals")
+      .select(["signing_key", "revoked_at"])
+      .where("id", "=", terminal)
+      .executeTakeFirst();
+    if (!row) throw new TerminalUnknown();
+    if (row.revoked_at !== null) throw new TerminalRevoked();
+    return checkKey(JSON.parse(row.signing_key));
+  }
+
+  /**
+   * Shuts a terminal out, for good: if it is trusted again it is enrolled anew. Doing it again does no harm.
+   * @throws TerminalUnknown
+   */
+  async revoke(terminal: string): Promise<void> {
+    const { store, clock } = this.#options;
+    const revoked = await store
+      .updateTable("terminals")
+      .set((e) => ({ revoked_at: e.fn.coalesce("revoked_at", e.val(clock.now())) }))
+      .where("id", "=", terminal)
+      .executeTakeFirstOrThrow();
+    if (revoked.numUpdatedRows !== 1n) throw new TerminalUnknown();
+    for (const listener of this.#revocationListeners) listener(terminal);
+  }
+
+  /** Calls `listener` with each terminal that is revoked from now on. */
+  onRevoked(listener: (terminal: string) => void): void {
+    this.#revocationListeners.push(listener);
+  }
+
+  #secret(): string {
+    return Buffer.from(this.#options.random.bytes(SECRET_BYTES)).toString("base64url");
+  }
+}
+
+const sha256 = (secret: string | Uint8Array) => createHash("sha256").update(secret).digest("hex");
