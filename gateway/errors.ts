@@ -475,3 +475,9 @@ export class KeyFileExists extends failure("key_file_exists", {
   means: "It was left as it is: overwriting it would lose the keys that terminals seal to.",
   todo: "Choose another path, or move the old file away.",
 }) {}
+
+export class SmsNotSent extends failure("sms_not_sent", {
+  what: "A text message could not be handed to its channel.",
+  means: "The payer has not got it yet; the payment is not touched by that.",
+  todo: "Nothing: it is tried again. If it repeats, check the SMS channel.",
+}) {}
