@@ -12,12 +12,6 @@ export class ReaderCountersSpent extends failure("reader_counters_spent", {
   todo: "Start it with another key serial number.",
 }) {}
 
-export class ReaderNotOnLine extends failure("reader_not_on_line", {
-  what: "Readers of this family are not connected by a serial line.",
-  means: "No virtual reader was started.",
-  todo: "Use a family that the detail lists.",
-}) {}
-
 export class SocatFailed extends failure("socat_failed", {
   what: "The program socat could not make a pseudo-terminal.",
   means: "The virtual reader cannot be connected to.",
@@ -54,4 +48,22 @@ export class ShopRequestRefused extends failure("shop_request_refused", {
   what: "The gateway refused what the simulated shop asked for.",
   means: "The detail is the gateway's error code.",
   todo: "Look the code up in the error table.",
+}) {}
+
+export class BankNotListening extends failure("bank_not_listening", {
+  what: "The simulated bank cannot listen on its port.",
+  means: "It was not started.",
+  todo: "Choose another port, or end the program that uses it.",
+}) {}
+
+export class BankMacInvalid extends failure("bank_mac_invalid", {
+  what: "A terminal's message to the simulated bank does not carry the right MAC.",
+  means: "It was refused with response code A0.",
+  todo: "Sign on again. If it repeats, compare the terminal master keys.",
+}) {}
+
+export class BankMessageUnsupported extends failure("bank_message_unsupported", {
+  what: "A terminal's message is none that the simulated bank knows.",
+  means: "It was dropped without an answer.",
+  todo: "Send sign-on, echo, purchase or reversal.",
 }) {}

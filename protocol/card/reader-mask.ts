@@ -18,6 +18,7 @@ const SEEN_AFTER_SEPARATOR = 7;
 interface MaskedParts {
   readonly pan: Uint8Array;
   readonly afterSeparator: Uint8Array;
+  readonly separator: number;
 }
 
 const isMask = (character: number) => character === ZERO || character === ASTERISK;
@@ -33,7 +34,7 @@ function partsOf(track: TrackNumber, bytes: Uint8Array): MaskedParts | undefined
   }
   const pan = bytes.subarray(start, panEnd);
   if (pan.length < SHORTEST_PAN || !pan.every((c) => isDigit(c) || c === ASTERISK)) return undefined;
-  return { pan, afterSeparator: bytes.subarray(nameEnd + 1, end) };
+  return { pan, afterSeparator: bytes.subarray(nameEnd + 1, end), separator };
 }
 
 /** Does a reader's picture of an encrypted track show more than first six, last four, expiry date and service code? */
@@ -42,7 +43,8 @@ export function revealsTooMuch(track: TrackNumber, bytes: Uint8Array): boolean {
   if (!parts) return false;
   const middle = parts.pan.subarray(FIRST, -LAST);
   const corrections = middle.reduce((count, character) => count + (isMask(character) ? 0 : 1), 0);
-  return corrections > 1 || !parts.afterSeparator.subarray(track === 3 ? 0 : SEEN_AFTER_SEPARATOR).every(isMask);
+  const rest = parts.afterSeparator.subarray(track === 3 ? 0 : SEEN_AFTER_SEPARATOR);
+  return corrections > 1 || !rest.every((character) => isMask(character) || character === parts.separator);
 }
 
 /**

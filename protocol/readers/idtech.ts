@@ -149,7 +149,7 @@ function layOut(payload: Uint8Array, checks: FrameChecks): Layout {
     "length of the parts",
     pieces.left === 0,
     ReaderFrameLength,
-    pieces.left < 0 ? `${-pieces.left} bytes too few` : `${pieces.left} bytes too many`,
+    pieces.left < 0 ? `${-pieces.left} bytes missing` : `${pieces.left} bytes left over`,
   );
   return layout;
 }

@@ -1,0 +1,41 @@
+import { readerFamilyNames } from "@swipewire/protocol/readers/families";
+import { type Command, Option } from "commander";
+import { hexKey } from "../readers/hex-key.ts";
+import { readCapture } from "./capture.ts";
+import type { Profile } from "./inspection.ts";
+import { asJson, asText } from "./print.ts";
+import { readerProfile } from "./reader-profile.ts";
+
+/** Every kind of capture that can be inspected, by the name that `--profile` takes. */
+const profiles: ReadonlyMap<string, Profile> = new Map([
+  ...readerFamilyNames.map((family) => [family, readerProfile(family)] as const),
+  ["auto", readerProfile("auto")],
+]);
+
+/** `inspect`: exit status 0 for a whole capture, 1 for a broken one. */
+export function addInspectCommand(program: Command): void {
+  program
+    .command("inspect")
+    .description("decode a captured frame: fields, masked tracks, KSN, and every check with pass or fail")
+    .addOption(new Option("--profile <name>", "what was captured").choices([...profiles.keys()]).default("auto"))
+    .requiredOption("--in <file|->", "the capture, binary or hex text with any white space; - for standard input")
+    .option("--bdk <hex>", "a test base derivation key of 32 hex digits: opens the tracks, shows those of test cards")
+    .option("--json", "print one JSON object")
+    .action(async ({ profile, in: path, bdk, json }: InspectArguments) => {
+      const inspect = profiles.get(profile);
+      if (!inspect) throw new Error(`profile ${profile} passed its choices and is not there`);
+      const key = bdk === undefined ? undefined : hexKey("--bdk", bdk, 16);
+      const capture = await readCapture(path, process.stdin);
+      const inspection = inspect(capture, key ? { bdk: key } : {});
+      capture.fill(0);
+      process.stdout.write(json ? asJson(inspection) : asText(inspection));
+      process.exitCode = inspection.failure ? 1 : 0;
+    });
+}
+
+interface InspectArguments {
+  readonly profile: string;
+  readonly in: string;
+  readonly bdk?: string;
+  readonly json?: boolean;
+}
