@@ -1,0 +1,111 @@
+import { SerialTransport } from "@swipewire/daemon/transports/serial";
+import { Millis, Seconds } from "@swipewire/protocol/time";
+import { SerialPortMock } from "serialport";
+import t from "tap";
+import { seededRandom } from "../../seeded-random.ts";
+import { SimulatedClock, settle } from "../../simulated-clock.ts";
+
+const PATH = "/dev/ttyMOCK";
+
+async function opened({ plugged = true } = {}) {
+  SerialPortMock.binding.reset();
+  if (plugged) SerialPortMock.binding.createPort(PATH);
+  const clock = new SimulatedClock();
+  const ports: SerialPortMock[] = [];
+  const frames: Uint8Array[] = [];
+  const failures: string[] = [];
+  const transport = new SerialTransport({
+    path: PATH,
+    baudRate: 9600,
+    name: "counter",
+    clock,
+    random: seededRandom(1),
+    port: (options) => {
+      const port = new SerialPortMock(options);
+      ports.push(port);
+      return port;
+    },
+  });
+  transport.open({
+    connected: () => {},
+    disconnected: () => {},
+    frame: (bytes) => frames.push(bytes),
+    misread: ({ code, message }) => failures.push(`${code}: ${message}`),
+    unavailable: ({ code }) => failures.push(code),
+  });
+  t.teardown(() => transport.close());
+  await settle();
+  return {
+    clock,
+    ports,
+    frames,
+    failures,
+    texts: () => frames.map((bytes) => Buffer.from(bytes).toString("latin1")),
+    async send(...pieces: string[]) {
+      for (const piece of pieces) {
+        ports.at(-1)?.port?.emitData(Buffer.from(piece, "latin1"));
+        await settle();
+      }
+    },
+  };
+}
+
+for (const [name, end] of [
+  ["CR", "\r"],
+  ["LF", "\n"],
+  ["CR LF", "\r\n"],
+]) {
+  t.test(`takes tracks on lines that end with ${name} for one frame`, async (t) => {
+    const { send, clock, texts } = await opened();
+    await send(`%B1^A^?${end}`, `;1=2?${end}`);
+    t.strictSame(texts(), [], "another track may follow");
+    await clock.advance(Millis(100));
+    t.strictSame(texts(), ["%B1^A^?\r;1=2?\r"]);
+  });
+}
+
+t.test("puts a line together from pieces of any size", async (t) => {
+  const { send, clock, texts } = await opened();
+  await send(..."%B1^A^?;1=2?\r".split(""));
+  await clock.advance(Millis(100));
+  t.strictSame(texts(), ["%B1^A^?;1=2?\r"]);
+});
+
+t.test("drops a line that never ends, tells once, and takes the next", async (t) => {
+  const { send, clock, texts, failures } = await opened();
+  for (let n = 0; n < 100; n++) await send("5".repeat(100));
+  t.equal(failures.length, 1, "told while it is still going on");
+  t.match(failures[0], /^reader_line_too_long: /);
+  t.notMatch(failures[0], /555/);
+  await send("5\r", ";1=2?\r");
+  await clock.advance(Millis(100));
+  t.equal(failures.length, 1);
+  t.strictSame(texts(), [";1=2?\r"]);
+});
+
+t.test("drops a whole line that is too long, and a frame of too many lines", async (t) => {
+  const { send, clock, texts, failures } = await opened();
+  await send(`${"5".repeat(300)}\r`);
+  t.equal(failures.length, 1);
+  await send(`${"5".repeat(200)}\r`.repeat(3));
+  t.equal(failures.length, 2);
+  await clock.advance(Millis(100));
+  t.strictSame(texts(), []);
+});
+
+t.test("forgets half a line when the reader is unplugged in the middle of it", async (t) => {
+  const { send, clock, texts, ports } = await opened();
+  await send(";4111");
+  ports.at(-1)?._disconnected(new Error("gone"));
+  await clock.advance(Seconds(5));
+  await send("=2?\r");
+  await clock.advance(Millis(100));
+  t.strictSame(texts(), ["=2?\r"]);
+});
+
+t.test("tells once that a reader is not there, and keeps trying with growing pauses", async (t) => {
+  const { clock, ports, failures } = await opened({ plugged: false });
+  await clock.advance(Seconds(300));
+  t.strictSame(failures, ["reader_not_opened"]);
+  t.ok(ports.length > 8 && ports.length < 30, `${ports.length} attempts in five minutes`);
+});
