@@ -19,8 +19,10 @@ import type { InspectedTrack, Inspection, InspectOptions, Profile } from "./insp
 const UNSEEN_FIELDS = ["hashedTrack2"];
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex").toUpperCase();
-const trimmed = (bytes: Uint8Array) => bytes.subarray(0, Math.max(1, bytes.findLastIndex((byte) => byte !== 0) + 1));
-const latin1 = (bytes: SensitiveBytes) => bytes.use((b) => String.fromCharCode(...b));
+/** MagnePrint data is padded with zeros; in short fields zeros mean something. */
+const LONGEST_UNPADDED = 16;
+const trimmed = (bytes: Uint8Array) =>
+  bytes.length > LONGEST_UNPADDED ? bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1) : bytes;
 
 /** Frames of one reader family, or of whichever the bytes resemble. */
 export function readerProfile(family: ReaderFamily | "auto"): Profile {
@@ -148,20 +150,18 @@ function inspectTrack(
   const data = opened.find((track) => track.number === number)?.data;
   const source = data ?? clear;
   const masked = source?.use((bytes) => maskTrack(number, bytes)) ?? remasked(frame, number, shownByReader);
-  const hidden = whyHidden();
+  const inFull = data?.use((bytes) => (bdk && isTestTrack(number, bytes) ? String.fromCharCode(...bytes) : undefined));
   return {
     number,
     state,
     ...(masked !== undefined && { masked }),
-    ...(hidden === undefined && data ? { clear: latin1(data) } : { hidden: hidden ?? "not read" }),
+    ...(inFull === undefined ? { hidden: whyHidden(bdk, data) } : { clear: inFull }),
   };
+}
 
-  function whyHidden(): string | undefined {
-    if (!bdk) return "clear tracks are shown with a test key only (--bdk)";
-    if (!data) return "it could not be opened with this key";
-    if (data.use((bytes) => isTestTrack(number, bytes))) return undefined;
-    return "clear tracks are shown of test cards only";
-  }
+function whyHidden(bdk: Uint8Array | undefined, data: SensitiveBytes | undefined): string {
+  if (!bdk) return "clear tracks are shown with a test key only (--bdk)";
+  return data ? "clear tracks are shown of test cards only" : "it could not be opened with this key";
 }
 
 /** The reader's own picture, with nothing left of it but the PAN as we would mask it. */
