@@ -67,3 +67,11 @@ export class BankMessageUnsupported extends failure("bank_message_unsupported", 
   means: "It was dropped without an answer.",
   todo: "Send sign-on, echo, purchase or reversal.",
 }) {}
+
+// The demo.
+
+export class DemoStuck extends failure("demo_stuck", {
+  what: "The demo's payment did not go on.",
+  means: "The terminal went back to its start; the detail is the code of what went wrong there.",
+  todo: "Look the code up in the error table, or run the demo with --log.",
+}) {}

@@ -47,7 +47,7 @@ export interface Acquirer {
 
   /**
    * Sends one charge and waits for its reply.
-   * @throws AcquirerUnreachable before anything was sent: nothing was charged
+   * @throws AcquirerUnreachable or any failure but the next, before anything was sent: nothing was charged
    * @throws AcquirerOutcomeUnknown after it was sent, without a reply that can be trusted: reverse it. Its `reversalReason` says why
    */
   charge(request: ChargeRequest): Promise<ChargeReply>;

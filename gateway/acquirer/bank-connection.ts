@@ -1,0 +1,118 @@
+import { connect, type Socket } from "node:net";
+import { backoff } from "@swipewire/protocol/backoff";
+import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
+import type { Random } from "@swipewire/protocol/random";
+import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
+import type { Logger } from "pino";
+
+const CONNECT_LIMIT = Seconds(10);
+
+export interface BankConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface BankConnectionEvents {
+  /** Connected; messages can be sent. */
+  up(): void;
+  /** Not connected any more. A new attempt follows by itself. */
+  down(): void;
+  /** One whole message, without its length. */
+  message(bytes: Uint8Array): void;
+  /** The stream could not be followed; `down` comes next. */
+  fault(error: unknown): void;
+}
+
+/** One TCP connection to the bank that comes back when it is lost. Knows frames, and nothing of what is in them. */
+export class BankConnection {
+  readonly #options: BankConnectionOptions;
+  readonly #on: BankConnectionEvents;
+  #socket: Socket | undefined;
+  #retry: Timer | undefined;
+  /** In a row, since the last {@link confirm}. */
+  #failures = 0;
+  #closed = false;
+
+  constructor(options: BankConnectionOptions, on: BankConnectionEvents) {
+    this.#options = options;
+    this.#on = on;
+    this.#connect();
+  }
+
+  /** Would {@link send} hand its bytes over? */
+  get writable(): boolean {
+    return this.#socket !== undefined && !this.#socket.connecting && this.#socket.writable;
+  }
+
+  /**
+   * Hands a message to the socket, only when {@link writable}. From then on it may have reached the bank.
+   * @param message without its length; stays the caller's to wipe, as the copy sent is wiped here
+   */
+  send(message: Uint8Array): void {
+    const framed = frame(message);
+    this.#socket?.write(framed, () => framed.fill(0));
+  }
+
+  /** The other side is the bank and takes us: the next failure is the first one again. */
+  confirm(): void {
+    this.#failures = 0;
+  }
+
+  /** Gives this connection up; another follows after a while. */
+  drop(): void {
+    this.#socket?.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#retry?.cancel();
+    const socket = this.#socket;
+    if (!socket) return;
+    const gone = new Promise((resolve) => socket.once("close", resolve));
+    socket.destroy();
+    await gone;
+  }
+
+  #connect(): void {
+    const { host, port, clock, logger } = this.#options;
+    const reader = new FrameReader();
+    let connected = false;
+    const socket = connect({ host, port, noDelay: true, keepAlive: true });
+    this.#socket = socket;
+    const limit = clock.after(CONNECT_LIMIT, () => socket.destroy());
+    socket.on("connect", () => {
+      limit.cancel();
+      connected = true;
+      logger.info("connected to the bank");
+      this.#on.up();
+    });
+    socket.on("data", (piece) => {
+      try {
+        for (const message of reader.push(piece)) if (!socket.destroyed) this.#on.message(message);
+      } catch (error) {
+        this.#on.fault(error);
+        socket.destroy();
+      }
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      logger.warn({ reason: error.code }, "the bank's line failed");
+    });
+    socket.on("close", () => {
+      limit.cancel();
+      reader.clear();
+      this.#socket = undefined;
+      if (connected) this.#on.down();
+      if (!this.#closed) this.#connectLater();
+    });
+  }
+
+  #connectLater(): void {
+    const { clock, random, logger } = this.#options;
+    const delay = backoff(this.#failures++, random);
+    logger.info({ delay }, "not connected to the bank, next attempt follows");
+    this.#retry = clock.after(delay, () => this.#connect());
+  }
+}

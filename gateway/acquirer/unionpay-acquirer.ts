@@ -1,0 +1,241 @@
+import { type Failure, SwipewireError } from "@swipewire/protocol/failure";
+import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
+import { type ResponseCode, responseCodes, reversalAcknowledged } from "@swipewire/protocol/iso8583/response-codes";
+import {
+  echoRequest,
+  macIsRight,
+  type PosTerminal,
+  purchaseRequest,
+  replyMti,
+  reversalRequest,
+  signOnRequest,
+  type UnionPayMessage,
+  unionPayCodec,
+} from "@swipewire/protocol/iso8583/unionpay-messages";
+import type { Duration, Timer } from "@swipewire/protocol/time";
+import {
+  AcquirerMacInvalid,
+  AcquirerOutcomeUnknown,
+  AcquirerReplyMismatch,
+  AcquirerReplyUnmatched,
+  AcquirerSignOnRefused,
+  AcquirerUnreachable,
+} from "../errors.ts";
+import type { KeyStore } from "../keys/key-store.ts";
+import type {
+  Acquirer,
+  AcquirerStatus,
+  ChargeIdentity,
+  ChargeReply,
+  ChargeRequest,
+  ReversalReason,
+} from "./acquirer.ts";
+import { BankConnection, type BankConnectionOptions } from "./bank-connection.ts";
+import { PendingReplies } from "./pending-replies.ts";
+
+export interface UnionPayAcquirerOptions extends BankConnectionOptions, PosTerminal {
+  readonly keys: KeyStore;
+  /** How long a reply may take. After it the outcome is unknown. */
+  readonly replyTimeout: Duration;
+  /** How long the line may be silent before the bank is asked whether it is there. */
+  readonly idleAfter: Duration;
+  readonly onStatus?: (status: AcquirerStatus) => void;
+}
+
+const MAX_TRACE = 999_999;
+
+/** A bank that speaks the UnionPay POS dialect over TCP. Connects and signs on by itself, for as long as it is not closed. */
+export class UnionPayAcquirer implements Acquirer {
+  readonly #options: UnionPayAcquirerOptions;
+  readonly #connection: BankConnection;
+  readonly #pending: PendingReplies<UnionPayMessage>;
+  readonly #failures = new Map<string, number>();
+  #idle: Timer | undefined;
+  #ready = false;
+  #signingOn = false;
+  /** Of sign-ons and echoes, which no store keeps count of. */
+  #networkTrace = 0;
+
+  constructor(options: UnionPayAcquirerOptions) {
+    this.#options = options;
+    this.#pending = new PendingReplies(options.clock);
+    this.#connection = new BankConnection(options, {
+      up: () => void this.#signOn(),
+      down: () => this.#down(),
+      message: (bytes) => this.#take(bytes),
+      fault: (error) => this.#count(error),
+    });
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** What went wrong with the bank's messages since the start, by the failure's code. */
+  get failures(): ReadonlyMap<string, number> {
+    return this.#failures;
+  }
+
+  async charge(request: ChargeRequest): Promise<ChargeReply> {
+    this.#checkReady();
+    const message = purchaseRequest(this.#options, request);
+    const { 4: amount } = message.fields;
+    // Built before it first waits, so the copies are wiped while the bank still thinks.
+    const replying = this.#exchange(message, true);
+    wipeMessage(message);
+    return this.#chargeReply(await replying, amount);
+  }
+
+  async reverse(charge: ChargeIdentity, reason: ReversalReason): Promise<void> {
+    this.#checkReady();
+    const reply = await this.#exchange(reversalRequest(this.#options, charge, reason), true);
+    const code = reply.fields[39] ?? "absent";
+    if (reversalAcknowledged.has(code)) return;
+    if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
+    throw new AcquirerOutcomeUnknown({ detail: `field 39 is ${code}`, reversalReason: reason });
+  }
+
+  async close(): Promise<void> {
+    this.#idle?.cancel();
+    await this.#connection.close();
+    this.#pending.abandonAll();
+  }
+
+  #chargeReply({ fields }: UnionPayMessage, amount: string | undefined): ChargeReply {
+    const { 37: retrievalReference, 38: approvalCode, 39: responseCode = "absent" } = fields;
+    const meaning: ResponseCode | undefined = responseCodes[responseCode];
+    switch (meaning?.follows) {
+      case "approved":
+        if (fields[4] !== amount) {
+          const cause = new AcquirerReplyMismatch({ detail: "field 4" });
+          this.#count(cause);
+          throw new AcquirerOutcomeUnknown({ detail: "another amount", reversalReason: "06", cause });
+        }
+        return {
+          kind: "approved",
+          ...(approvalCode !== undefined && { approvalCode }),
+          ...(retrievalReference !== undefined && { retrievalReference }),
+        };
+      case "declined":
+      case "enter-pin-again":
+        return { kind: "declined", responseCode };
+      case "sign-on":
+        void this.#signOn();
+        return { kind: "declined", responseCode };
+      case "reverse":
+        throw new AcquirerOutcomeUnknown({ detail: `field 39 is ${responseCode}`, reversalReason: "98" });
+      case undefined:
+        throw new AcquirerOutcomeUnknown({ detail: `field 39 is ${responseCode}`, reversalReason: "06" });
+    }
+  }
+
+  /** Sends a request and returns the reply that belongs to it, its MAC checked. */
+  async #exchange(request: UnionPayMessage, sealed: boolean): Promise<UnionPayMessage> {
+    const { keys, replyTimeout } = this.#options;
+    const wire = unionPayCodec.build(request, sealed ? (covered) => keys.acquirerMac(covered) : undefined);
+    let reply: Promise<UnionPayMessage>;
+    try {
+      if (!this.#connection.writable) throw new AcquirerUnreachable();
+      reply = this.#pending.expect(replyKey(replyMti(request.mti), request), replyTimeout);
+      this.#connection.send(wire);
+    } finally {
+      wire.fill(0);
+    }
+    return reply;
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#watchIdle();
+    let message: UnionPayMessage;
+    try {
+      message = unionPayCodec.parse(bytes);
+    } catch (error) {
+      this.#count(error);
+      return;
+    }
+    const waiter = this.#pending.take(replyKey(message.mti, message));
+    if (!waiter) {
+      this.#count(new AcquirerReplyUnmatched({ detail: `MTI ${message.mti}` }));
+      return;
+    }
+    // Network management carries no MAC: a sign-on's reply is what brings the key.
+    const { keys } = this.#options;
+    if (message.mti === "0810" || macIsRight(bytes, message, (covered) => keys.acquirerMac(covered))) {
+      waiter.resolve(message);
+      return;
+    }
+    const cause = new AcquirerMacInvalid({ detail: `MTI ${message.mti}` });
+    this.#count(cause);
+    waiter.reject(new AcquirerOutcomeUnknown({ detail: "wrong MAC", reversalReason: "A0", cause }));
+    void this.#signOn();
+  }
+
+  /** Gets new working keys. Until it has them nothing is sent under the old ones. */
+  async #signOn(): Promise<void> {
+    if (this.#signingOn) return;
+    this.#signingOn = true;
+    this.#setReady(false);
+    try {
+      const { fields } = await this.#exchange(signOnRequest(this.#options, this.#nextNetworkTrace()), false);
+      if (fields[39] !== "00" || !fields[62]) {
+        throw new AcquirerSignOnRefused({ detail: `field 39 is ${fields[39] ?? "absent"}` });
+      }
+      this.#options.keys.loadWorkingKeys(fields[62]);
+      this.#connection.confirm();
+      this.#watchIdle();
+      this.#setReady(true);
+    } catch (error) {
+      this.#count(error);
+      this.#connection.drop();
+    } finally {
+      this.#signingOn = false;
+    }
+  }
+
+  #watchIdle(): void {
+    this.#idle?.cancel();
+    this.#idle = this.#options.clock.after(this.#options.idleAfter, () => void this.#echo());
+  }
+
+  async #echo(): Promise<void> {
+    if (!this.#ready) return;
+    try {
+      await this.#exchange(echoRequest(this.#options, this.#nextNetworkTrace()), false);
+    } catch (error) {
+      this.#count(error);
+      this.#connection.drop();
+    }
+  }
+
+  #down(): void {
+    this.#idle?.cancel();
+    this.#setReady(false);
+    this.#pending.abandonAll();
+  }
+
+  #setReady(ready: boolean): void {
+    if (ready === this.#ready) return;
+    this.#ready = ready;
+    this.#options.logger.info(ready ? "signed on to the bank" : "not signed on to the bank");
+    this.#options.onStatus?.({ ready, since: this.#options.clock.now() });
+  }
+
+  #checkReady(): void {
+    if (!this.#ready) throw new AcquirerUnreachable();
+  }
+
+  #nextNetworkTrace(): number {
+    this.#networkTrace = (this.#networkTrace % MAX_TRACE) + 1;
+    return this.#networkTrace;
+  }
+
+  #count(error: unknown): void {
+    const failure = error instanceof SwipewireError ? (error as Failure<string>) : undefined;
+    const code = failure?.code ?? "acquirer_fault";
+    this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
+    // A failure's message holds places and sizes only; of any other error not even the message is known to be clean.
+    this.#options.logger.warn({ code, detail: failure?.message }, "a message to or from the bank failed");
+  }
+}
+
+const replyKey = (mti: string, { fields }: UnionPayMessage) => `${mti} ${fields[41]} ${fields[11]}`;

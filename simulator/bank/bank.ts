@@ -1,0 +1,227 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { tdesKey } from "@swipewire/protocol/crypto/tdes";
+import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
+import { type Failure, SwipewireError } from "@swipewire/protocol/failure";
+import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
+import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
+import {
+  asksForEcho,
+  asksToSignOn,
+  macIsRight,
+  replyTo,
+  type UnionPayFields,
+  type UnionPayMessage,
+  unionPayCodec,
+} from "@swipewire/protocol/iso8583/unionpay-messages";
+import { type WorkingKeys, wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
+import type { Random } from "@swipewire/protocol/random";
+import type { Clock, Instant, Timer } from "@swipewire/protocol/time";
+import type { Logger } from "pino";
+import { BankMacInvalid, BankMessageUnsupported, BankNotListening } from "../errors.ts";
+import { LATE } from "./amount-rules.ts";
+import { type Answer, authorise, reverse } from "./authorisation.ts";
+import { type BankCard, Books } from "./books.ts";
+
+export interface BankOptions {
+  readonly cards: readonly BankCard[];
+  /** Terminal master key of every terminal, 16 bytes. */
+  readonly tmk: Uint8Array;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Of a bank that was closed before; `cards` are not looked at then. */
+  readonly books?: Books;
+}
+
+/** A bank host that speaks the UnionPay POS dialect over TCP and answers as {@link amountRules} and its books say. */
+export interface Bank {
+  readonly port: number;
+  readonly books: Books;
+  /** What was wrong with the messages it got, by the failure's code. */
+  readonly failures: ReadonlyMap<string, number>;
+  /** Ends at once, as when its process is killed: what was to be answered is not. Only the books stay. */
+  close(): Promise<void>;
+}
+
+/** @throws BankNotListening */
+export async function startBank(options: BankOptions): Promise<Bank> {
+  const host = new BankHost(options);
+  await host.listen();
+  return host;
+}
+
+class BankHost implements Bank {
+  readonly books: Books;
+  readonly #options: BankOptions;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #lateAnswers = new Set<Timer>();
+  readonly #failures = new Map<string, number>();
+  /** By terminal; a bank that starts again knows none, so its terminals have to sign on anew. */
+  readonly #keys = new Map<string, WorkingKeys>();
+
+  constructor(options: BankOptions) {
+    this.#options = options;
+    this.books = options.books ?? new Books(options.cards);
+    this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return address !== null && typeof address === "object" ? address.port : this.#options.port;
+  }
+
+  get failures(): ReadonlyMap<string, number> {
+    return this.#failures;
+  }
+
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (cause) => reject(new BankNotListening({ cause })));
+      this.#server.listen({ host, port }, resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#lateAnswers) timer.cancel();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #serve(socket: Socket): void {
+    const reader = new FrameReader();
+    this.#sockets.add(socket);
+    socket.on("data", (piece) => {
+      try {
+        for (const bytes of reader.push(piece)) this.#take(socket, bytes);
+      } catch (error) {
+        this.#count(error);
+        socket.destroy();
+      } finally {
+        piece.fill(0);
+      }
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#options.logger.info({ reason: error.code }, "a terminal's line failed");
+    });
+    socket.on("close", () => {
+      reader.clear();
+      this.#sockets.delete(socket);
+    });
+  }
+
+  /** Whatever is wrong with one message costs only that message. */
+  #take(socket: Socket, bytes: Uint8Array): void {
+    try {
+      const message = unionPayCodec.parse(bytes);
+      try {
+        this.#answer(socket, message, bytes);
+      } finally {
+        wipeMessage(message);
+      }
+    } catch (error) {
+      this.#count(error);
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  #answer(socket: Socket, request: UnionPayMessage, bytes: Uint8Array): void {
+    const { clock } = this.#options;
+    const at = clock.now();
+    if (asksToSignOn(request)) {
+      this.#send(socket, replyTo(request, "00", { ...localTime(at), 62: this.#newKeys(request) }));
+      return;
+    }
+    if (asksForEcho(request)) {
+      this.#send(socket, replyTo(request, "00", localTime(at)));
+      return;
+    }
+    if (request.mti !== "0200" && request.mti !== "0400") {
+      throw new BankMessageUnsupported({ detail: `MTI ${request.mti}` });
+    }
+    const keys = this.#keysOf(request);
+    if (!keys || !macIsRight(bytes, request, (covered) => unionPayMac(keys.mac, covered))) {
+      this.#count(new BankMacInvalid({ detail: `MTI ${request.mti}` }));
+      this.#send(socket, replyTo(request, "A0", localTime(at)), keys);
+      return;
+    }
+    const answer =
+      request.mti === "0200" ? authorise(request, keys.pin, this.books, at) : reverse(request, this.books, at);
+    if (answer !== "lost") this.#deliver(socket, request, answer, at);
+  }
+
+  #deliver(socket: Socket, request: UnionPayMessage, { responseCode, fields, reply }: Answer, at: Instant): void {
+    const message = replyTo(request, responseCode, { ...localTime(at), ...fields });
+    const keys = () => this.#keysOf(request);
+    switch (reply) {
+      case "none":
+        this.#send(socket, message, keys());
+        return;
+      case "never":
+        return;
+      case "late": {
+        const timer = this.#options.clock.after(LATE, () => {
+          this.#lateAnswers.delete(timer);
+          this.#send(socket, message, keys());
+        });
+        this.#lateAnswers.add(timer);
+        return;
+      }
+      case "wrong-mac":
+        // Not what any key gives: lower-case characters.
+        this.#send(socket, { ...message, fields: { ...message.fields, 64: new TextEncoder().encode("deadbeef") } });
+        return;
+      case "hang-up":
+        socket.destroy();
+    }
+  }
+
+  /** @param keys whose MAC key seals it, where it is sealed */
+  #send(socket: Socket, message: UnionPayMessage, keys?: WorkingKeys): void {
+    if (socket.destroyed) return;
+    const wire = unionPayCodec.build(message, keys && ((covered) => unionPayMac(keys.mac, covered)));
+    socket.write(frame(wire));
+  }
+
+  /** Working keys of a terminal, fresh with every sign-on. @returns field 62 */
+  #newKeys({ fields }: UnionPayMessage): Uint8Array {
+    const { random, tmk } = this.#options;
+    const pin = random.bytes(16);
+    const mac = random.bytes(8);
+    const field62 = wrapWorkingKeys(tdesKey(tmk), pin, mac);
+    this.#keys.set(fields[41] ?? "", { pin: tdesKey(pin), mac: tdesKey(mac) });
+    pin.fill(0);
+    mac.fill(0);
+    return field62;
+  }
+
+  #keysOf({ fields }: UnionPayMessage): WorkingKeys | undefined {
+    return this.#keys.get(fields[41] ?? "");
+  }
+
+  #count(error: unknown): void {
+    const failure = error instanceof SwipewireError ? (error as Failure<string>) : undefined;
+    const code = failure?.code ?? "bank_fault";
+    this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
+    this.#options.logger.warn({ code, detail: failure?.message }, "a terminal's message was not taken");
+  }
+}
+
+const beijing = new Intl.DateTimeFormat("sv-SE", {
+  timeZone: "Asia/Shanghai",
+  dateStyle: "short",
+  timeStyle: "medium",
+});
+
+/** Fields 12 and 13. */
+function localTime(at: Instant): UnionPayFields {
+  // sv-SE writes 2026-11-01 20:00:00.
+  const digits = beijing.format(at).replaceAll(/\D/g, "");
+  return { 12: digits.slice(8), 13: digits.slice(4, 8) };
+}

@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import type { ChargeIdentity, ChargeRequest } from "@swipewire/gateway/acquirer/acquirer";
+import { UnionPayAcquirer, type UnionPayAcquirerOptions } from "@swipewire/gateway/acquirer/unionpay-acquirer";
+import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
+import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import { Seconds } from "@swipewire/protocol/time";
+import { type Bank, type BankOptions, startBank } from "@swipewire/simulator/bank/bank";
+import { pino } from "pino";
+import type { Test } from "tap";
+import { seededRandom } from "../../seeded-random.ts";
+import { SimulatedClock, settle } from "../../simulated-clock.ts";
+
+export const ascii = (text: string) => new TextEncoder().encode(text);
+export const TMK = Uint8Array.from(Buffer.from("CE31B0C2D38034706861B0AE86CE91D0", "hex"));
+export const REPLY_TIMEOUT = Seconds(60);
+
+/** Service code 220: a PIN is demanded. */
+export const debit = {
+  name: "debit",
+  pan: ascii("6224242300000069"),
+  pin: ascii("123456"),
+  track2: ascii(";6224242300000069=29122201234567890?"),
+};
+/** Service code 201: none is. */
+export const credit = {
+  name: "credit",
+  pan: ascii("6224242900000113"),
+  pin: ascii("9876"),
+  track2: ascii(";6224242900000113=29122011234567890?"),
+};
+
+/** Every line that any program of this process logged. */
+export const logLines: string[] = [];
+export const logger = pino(
+  { level: "trace", base: null, timestamp: false },
+  { write: (line: string) => void logLines.push(line) },
+);
+
+/** Which card data a text holds, and how it is written there. */
+export const secretsIn = (text: string): string[] =>
+  [debit, credit].flatMap(({ name, pan, pin, track2 }) =>
+    Object.entries({ pan, pin, track: track2.subarray(1, -1) }).flatMap(([what, secret]) => {
+      const raw = Buffer.from(secret);
+      // The last base64 characters depend on what follows.
+      const forms = {
+        raw: raw.toString("latin1"),
+        hex: raw.toString("hex"),
+        base64: raw.toString("base64").slice(0, -4),
+      };
+      return Object.entries(forms).flatMap(([form, written]) =>
+        written.length > 3 && text.toLowerCase().includes(written.toLowerCase()) ? [`${name} ${what} ${form}`] : [],
+      );
+    }),
+  );
+
+/** Turns the event loop until something holds: for what the network brings, beside simulated time. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await settle();
+}
+
+let files = 0;
+export async function keyStore(t: Test, terminalMasterKey = TMK): Promise<SoftwareKeyStore> {
+  const path = join(t.testdir(), `keys-${files++}.json`);
+  await generateKeyFile(path, { terminalMasterKey });
+  return SoftwareKeyStore.open(path);
+}
+
+export async function bank(t: Test, clock: SimulatedClock, options: Partial<BankOptions> = {}): Promise<Bank> {
+  const started = await startBank({
+    cards: [debit, credit],
+    tmk: TMK,
+    clock,
+    random: seededRandom(1),
+    logger,
+    host: "127.0.0.1",
+    port: 0,
+    ...options,
+  });
+  t.teardown(() => started.close());
+  return started;
+}
+
+export function acquirer(
+  t: Test,
+  clock: SimulatedClock,
+  port: number,
+  keys: SoftwareKeyStore,
+  options: Partial<UnionPayAcquirerOptions> = {},
+): UnionPayAcquirer {
+  const made = new UnionPayAcquirer({
+    host: "127.0.0.1",
+    port,
+    tpdu: "6000030000",
+    header: "603100310100",
+    terminal: "10016919",
+    merchant: "84329004582000B",
+    keys,
+    clock,
+    random: seededRandom(2),
+    logger,
+    replyTimeout: REPLY_TIMEOUT,
+    idleAfter: Seconds(600),
+    ...options,
+  });
+  t.teardown(() => made.close());
+  return made;
+}
+
+/** A bank and a terminal signed on to it. */
+export async function signedOn(t: Test, options: Partial<UnionPayAcquirerOptions> = {}) {
+  const clock = new SimulatedClock();
+  const host = await bank(t, clock);
+  const keys = await keyStore(t);
+  const terminal = acquirer(t, clock, host.port, keys, options);
+  await until(() => terminal.ready);
+  return { clock, bank: host, keys, acquirer: terminal };
+}
+
+let traces = 0;
+export const identity = (amount: number, more: Partial<ChargeIdentity> = {}): ChargeIdentity => ({
+  trace: ++traces,
+  batch: 1,
+  amount,
+  currency: "CNY",
+  pin: false,
+  ...more,
+});
+
+/** A charge of the card that needs no PIN. */
+export const withoutPin = (amount: number, more: Partial<ChargeRequest> = {}): ChargeRequest => ({
+  ...identity(amount),
+  track2: SensitiveBytes.copyOf(credit.track2),
+  ...more,
+});
+
+/** A charge of the card that needs one. */
+export function withPin(keys: SoftwareKeyStore, amount: number, pin: Uint8Array = debit.pin): ChargeRequest {
+  const pinBlock = keys.encryptPinBlock(SensitiveBytes.copyOf(pin), SensitiveBytes.copyOf(debit.pan));
+  return { ...identity(amount, { pin: true }), track2: SensitiveBytes.copyOf(debit.track2), pinBlock };
+}
