@@ -1,5 +1,6 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { Command, CommanderError } from "commander";
+import { addDemoCommand } from "./demo/command.ts";
 import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed } from "./errors.ts";
 import { addInspectCommand } from "./inspect/command.ts";
 import { addReaderCommand } from "./readers/command.ts";
@@ -18,7 +19,7 @@ export async function main(argv: string[]): Promise<void> {
     .description("Readers, cards, a bank, a phone and a shop, for testers")
     .exitOverride()
     .showHelpAfterError("(add --help for what is allowed)");
-  for (const addCommand of [addInspectCommand, addReaderCommand]) addCommand(program);
+  for (const addCommand of [addDemoCommand, addInspectCommand, addReaderCommand]) addCommand(program);
   try {
     await program.parseAsync(argv);
   } catch (failure) {

@@ -72,7 +72,8 @@ await Promise.all(
       file,
     );
     counts.passed += results?.pass ?? 0;
-    counts.failed += results?.fail ?? 1;
+    // A file that died before its first test has failed too.
+    counts.failed += results?.ok ? 0 : Math.max(1, results?.fail ?? 0);
     counts.skipped += results?.skip ?? 0;
     say(`${results?.ok ? "ok  " : "FAIL"} ${file}: ${results?.count ?? 0} in ${Math.round(results?.time ?? 0)} ms`);
     if (results && !results.ok) say(failuresOf(results));

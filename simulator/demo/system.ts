@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import type { Daemon } from "@swipewire/daemon/daemon";
+import { startDaemon } from "@swipewire/daemon/daemon";
+import { enrol } from "@swipewire/daemon/enrolment/enrol";
+import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
+import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
+import { type Gateway, startGateway } from "@swipewire/gateway/gateway";
+import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import type { Random } from "@swipewire/protocol/random";
+import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import type { Clock } from "@swipewire/protocol/time";
+import type { Logger } from "pino";
+import { type Bank, startBank } from "../bank/bank.ts";
+import type { BankCard } from "../bank/books.ts";
+import { testCards } from "../cards/test-cards.ts";
+import { type Phones, startPhones } from "../phone/phones.ts";
+import { PUBLISHED_BDK } from "../readers/published-frames.ts";
+import { type Shop, startShop } from "../shop/shop.ts";
+
+const HOST = "127.0.0.1";
+
+/** A terminal master key printed in public test code; every card and key of the simulator is a published one. */
+export const TEST_TMK = Uint8Array.from(Buffer.from("44444444444444444444444444444444", "hex"));
+
+export interface SystemOptions {
+  /** An empty folder for the gateway's and the terminal's files. */
+  readonly folder: string;
+  readonly family: ReaderFamily;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How long the gateway waits for the bank. */
+  readonly replySeconds: number;
+  /** What the bank knows; the test cards unless told. */
+  readonly cards?: readonly BankCard[];
+}
+
+/** Everything that a payment needs, on loopback ports of this machine. */
+export interface System {
+  readonly bank: Bank;
+  readonly phones: Phones;
+  readonly shop: Shop;
+  readonly gateway: Gateway;
+  readonly daemon: Daemon;
+  /** The reader's cable: frames delivered here reach the daemon. */
+  readonly transport: InProcessTransport;
+  close(): Promise<void>;
+}
+
+/** Keys that open what the simulator's readers encrypt, and the bank's. */
+export const makeKeyFile = (path: string): Promise<void> =>
+  generateKeyFile(path, {
+    baseDerivationKeys: ["FFFF9876543210", "62994901190000"].map((ksnPrefix) => ({ ksnPrefix, key: PUBLISHED_BDK })),
+    terminalMasterKey: TEST_TMK,
+  });
+
+/** Config of a gateway that finds bank and phones on this machine and keeps its files in `folder`. */
+export function gatewayConfig(around: {
+  readonly folder: string;
+  readonly bankPort: number;
+  readonly phonesUrl: string;
+  readonly replySeconds: number;
+}): GatewayConfig {
+  const simulated = { kind: "simulated", url: around.phonesUrl } as const;
+  return {
+    http: { host: HOST, port: 0, trustedProxies: [] },
+    store: { path: join(around.folder, "gateway.sqlite") },
+    keys: { file: join(around.folder, "keys.json") },
+    broker: { kind: "embedded", host: HOST, port: 0 },
+    acquirer: {
+      host: HOST,
+      port: around.bankPort,
+      terminal: "11115007",
+      merchant: "123456789111115",
+      tpdu: "6000000000",
+      header: "603100311003",
+      replySeconds: around.replySeconds,
+      idleSeconds: 60,
+    },
+    voice: simulated,
+    sms: simulated,
+    order: { lifetimeMinutes: 30 },
+    log: { level: "info" },
+  };
+}
+
+/** Starts bank, phones, shop, gateway and terminal, and introduces them to each other. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { folder, family, clock, random, logger, replySeconds, cards = testCards } = options;
+  const local = { host: HOST, port: 0, clock, random };
+  await using starting = new AsyncDisposableStack();
+
+  const bank = await startBank({ ...local, cards, tmk: TEST_TMK, logger: logger.child({ program: "bank" }) });
+  starting.defer(() => bank.close());
+  const phones = await startPhones({ ...local, logger: logger.child({ program: "phones" }) });
+  starting.defer(() => phones.close());
+  const shop = await startShop({ ...local, logger: logger.child({ program: "shop" }) });
+  starting.defer(() => shop.close());
+
+  const config = gatewayConfig({ folder, bankPort: bank.port, phonesUrl: phones.url, replySeconds });
+  await makeKeyFile(config.keys.file);
+  const gateway = await startGateway({ config, clock, random, logger: logger.child({ program: "gateway" }) });
+  starting.defer(() => gateway.close());
+  const account = await gateway.merchants.add({
+    memberCode: "demo-shop",
+    name: "Demo shop",
+    webhookUrl: shop.webhookUrl,
+  });
+  shop.connect({ gatewayUrl: gateway.httpUrl, ...account });
+
+  const { token } = await gateway.terminals.issueEnrolmentToken();
+  const stateDir = join(folder, "terminal");
+  const { identity } = await enrol({ gateway: gateway.httpUrl, token, name: "Demo terminal", stateDir });
+  const transport = new InProcessTransport({ family, name: `simulated ${family} reader` });
+  const daemon = await startDaemon({
+    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
+    identity,
+    transports: [transport],
+    clock,
+    random,
+    logger: logger.child({ program: "daemon" }),
+  });
+  starting.defer(() => daemon.close());
+  transport.connect();
+  await gateway.ready;
+
+  const running = starting.move();
+  return { bank, phones, shop, gateway, daemon, transport, close: () => running.disposeAsync() };
+}
