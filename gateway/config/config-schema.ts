@@ -26,12 +26,15 @@ const publicUrl = Type.Optional(
   Type.String({ pattern: "^mqtts?://[^/@]+$", description: "the mqtt:// or mqtts:// URL that terminals reach it by" }),
 );
 
-const EmbeddedBroker = strict({
-  kind: Type.Literal("embedded"),
-  host,
-  port: listenPort,
-  publicUrl,
-});
+const EmbeddedBroker = Type.Object(
+  { kind: Type.Literal("embedded"), host, port: listenPort, publicUrl },
+  {
+    additionalProperties: false,
+    // Where it listens everywhere, terminals can't be told where.
+    if: { properties: { host: { not: { enum: ["0.0.0.0", "::"] } } } },
+    else: { required: ["publicUrl"], properties: { publicUrl } },
+  },
+);
 
 const ExternalBroker = strict({
   kind: Type.Literal("external"),
@@ -53,6 +56,13 @@ export const GatewayConfig = strict({
   http: strict({
     host,
     port: listenPort,
+    /** What terminals are enrolled at. */
+    publicUrl: Type.Optional(
+      Type.String({
+        pattern: "^https?://[^@?#]+[^@?#/]$",
+        description: "the http:// or https:// URL that the API is reached by, without a slash at its end",
+      }),
+    ),
     trustedProxies: Type.Array(
       Type.String({ pattern: "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", description: "an IP address or a network" }),
       {

@@ -139,6 +139,8 @@ function fromText(text: string, { type }: SchemaNode): unknown {
 function problems(errors: readonly ErrorObject[], sourceOf: (path: string) => string): string[] {
   const lines = new Map<string, string>();
   for (const error of errors) {
+    // What a condition brings about is told by the error inside it.
+    if (error.keyword === "if") continue;
     const { path, text } = problem(error);
     if (!lines.has(path)) lines.set(path, `${sourceOf(path)}: ${path || "the whole"}: ${text}`);
   }
@@ -152,7 +154,7 @@ function problem(error: ErrorObject): { path: string; text: string } {
   switch (error.keyword) {
     case "required": {
       const name: string = error.params["missingProperty"];
-      return { path: inner(name), text: `missing; allowed: ${allowed(schema.properties?.[name] ?? schema)}` };
+      return { path: inner(name), text: `got nothing; allowed: ${allowed(schema.properties?.[name] ?? schema)}` };
     }
     case "additionalProperties": {
       const names = Object.keys(schema.properties ?? {}).join(", ");
@@ -161,10 +163,10 @@ function problem(error: ErrorObject): { path: string; text: string } {
     case "discriminator":
       return {
         path: inner("kind"),
-        text: `given ${given(error.params["tagValue"], schema)}; allowed: ${allowed(schema)}`,
+        text: `got ${given(error.params["tagValue"], schema)}; allowed: ${allowed(schema)}`,
       };
     default:
-      return { path: at.join("."), text: `given ${given(error.data, schema)}; allowed: ${allowed(schema)}` };
+      return { path: at.join("."), text: `got ${given(error.data, schema)}; allowed: ${allowed(schema)}` };
   }
 }
 

@@ -23,6 +23,8 @@ const STATUS: Readonly<Record<string, number>> = {
   order_cancelled: 410,
   order_expired: 410,
   order_codes_exhausted: 503,
+  enrolment_token_invalid: 403,
+  enrolment_key_unsuitable: 422,
 };
 
 /** What fastify itself refuses a request for. */

@@ -2,7 +2,13 @@ import { STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import rateLimit from "@fastify/rate-limit";
 import type { SwipewireError } from "@swipewire/protocol/failure";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import type { Logger } from "pino";
 import {
   HttpMethodNotAllowed,
@@ -41,7 +47,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const logger = options.logger.child({ part: "http" });
   const app: FastifyInstance = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // Its own lines hold whole paths.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     frameworkErrors: (error, request, reply) => {

@@ -1,0 +1,131 @@
+import { SwipewireError } from "@swipewire/protocol/failure";
+import { systemRandom } from "@swipewire/protocol/random";
+import { isoTime, systemClock } from "@swipewire/protocol/time";
+import { Command } from "commander";
+import { pino } from "pino";
+import type { GatewayConfig } from "./config/config-schema.ts";
+import { makeDataDirectory } from "./config/data-directory.ts";
+import { CONFIG_FILE_VARIABLE, readConfig } from "./config/read-config.ts";
+import { GatewayConfigInvalid } from "./errors.ts";
+import { startGateway } from "./gateway.ts";
+import { Merchants } from "./merchants/merchants.ts";
+import manifest from "./package.json" with { type: "json" };
+import { openStore, type Store } from "./store/store.ts";
+import { Terminals } from "./terminals/terminals.ts";
+
+const clock = systemClock;
+const random = systemRandom;
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const complain = (line: string) => process.stderr.write(`${line}\n`);
+
+interface Flags {
+  readonly config: string;
+}
+
+const configOf = ({ config: file }: Flags): GatewayConfig => readConfig({ file, environment: process.env });
+
+async function run(flags: Flags): Promise<void> {
+  const config = configOf(flags);
+  const logger = pino({ level: config.log.level, base: null });
+  const gateway = await startGateway({ config, clock, random, logger });
+  const stop = (signal: NodeJS.Signals) => {
+    // A second signal ends the process at once, as it would without this.
+    process.off("SIGTERM", stop).off("SIGINT", stop);
+    logger.info({ signal }, "gateway stopping");
+    gateway.close().then(() => logger.info("gateway stopped"), fail);
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+}
+
+/** Works on the store beside a gateway that may be running. */
+async function withStore<T>({ store: { path } }: GatewayConfig, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore(path);
+  try {
+    return await work(store);
+  } finally {
+    await store.destroy();
+  }
+}
+
+async function addMerchant(flags: Flags & { code: string; name: string; webhook: string }): Promise<void> {
+  const { merchant, apiKey, webhookSecret } = await withStore(configOf(flags), (store) =>
+    new Merchants({ store, clock, random }).add({
+      memberCode: flags.code,
+      name: flags.name,
+      webhookUrl: flags.webhook,
+    }),
+  );
+  say(`merchant        ${merchant}`);
+  say(`API key         ${apiKey}`);
+  say(`webhook secret  ${webhookSecret}`);
+  say("Neither is shown again: give both to the merchant by a safe way.");
+}
+
+async function issueTerminalToken(flags: Flags): Promise<void> {
+  const config = configOf(flags);
+  const { token, expiresAt } = await withStore(config, (store) =>
+    // Tokens need neither keys nor broker: those are for the enrolment itself.
+    new Terminals({ store, clock, random, sealingKeys: () => [], mqttUrl: () => "" }).issueEnrolmentToken(),
+  );
+  const gateway = config.http.publicUrl ?? `http://${config.http.host}:${config.http.port}`;
+  say(`Good for one terminal until ${isoTime(expiresAt)}. On the terminal:`);
+  say(`swipewire-daemon enrol --gateway ${gateway} --token ${token} --name <name>`);
+}
+
+async function init(directory: string): Promise<void> {
+  const { config, keys } = await makeDataDirectory(directory);
+  say(`${config}: the config. Set the bank's address and the terminal's numbers there.`);
+  say(`${keys}: the keys. Add the bank's terminal master key and the readers' base derivation keys; keep it secret.`);
+  say(`Then: swipewire-gateway run --config ${config}`);
+}
+
+/** What went wrong, what it means, what to do: a line each, and no stack trace. */
+function fail(error: unknown): void {
+  if (error instanceof GatewayConfigInvalid) {
+    for (const problem of error.problems) complain(problem);
+    process.exitCode = 2;
+  } else if (error instanceof SwipewireError) {
+    complain(error.message);
+    complain(error.text.means);
+    complain(error.text.todo);
+    process.exitCode = 1;
+  } else {
+    throw error;
+  }
+}
+
+/** The command line of `swipewire-gateway`; `argv` as `process.argv` has it. */
+export async function main(argv: string[]): Promise<void> {
+  // The database holds webhook secrets: what is made here is its owner's only.
+  process.umask(0o077);
+  const program = new Command("swipewire-gateway")
+    .description("The centre of Swipewire: orders, terminals, payments.")
+    .version(manifest.version);
+  const command = (parent: Command, name: string, description: string) =>
+    parent
+      .command(name)
+      .description(description)
+      .option("-c, --config <file>", "the config file", process.env[CONFIG_FILE_VARIABLE] ?? "gateway.json");
+
+  command(program, "run", "run the gateway until it is told to stop (SIGTERM, SIGINT)").action(run);
+  program
+    .command("init")
+    .description("make a directory with an example config and a new sealing key")
+    .argument("<directory>")
+    .action(init);
+  const merchant = program.command("merchant").description("the merchants");
+  command(merchant, "add", "add a merchant and show its API key and webhook secret, once")
+    .requiredOption("--code <code>", "its member code: 1 to 32 letters, digits or hyphens")
+    .requiredOption("--name <name>", "its name, as payers see it")
+    .requiredOption("--webhook <url>", "where its server takes webhooks")
+    .action(addMerchant);
+  const terminal = program.command("terminal").description("the terminals");
+  command(terminal, "token", "make a one-time token that enrols a terminal").action(issueTerminalToken);
+
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    fail(error);
+  }
+}

@@ -1,0 +1,174 @@
+import type { Random } from "@swipewire/protocol/random";
+import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
+import { sql } from "kysely";
+import type { Logger } from "pino";
+import { UnionPayAcquirer } from "./acquirer/unionpay-acquirer.ts";
+import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
+import type { GatewayConfig } from "./config/config-schema.ts";
+import { enrolmentRoutes } from "./http/enrolment-routes.ts";
+import { healthRoutes } from "./http/health-routes.ts";
+import { startHttpServer } from "./http/http-server.ts";
+import { merchantRoutes } from "./http/merchant-routes.ts";
+import { payRoutes } from "./http/pay-routes.ts";
+import type { KeyStore } from "./keys/key-store.ts";
+import { SoftwareKeyStore } from "./keys/software-key-store.ts";
+import { Merchants } from "./merchants/merchants.ts";
+import { Outbox } from "./notify/outbox.ts";
+import { SimulatedSms } from "./notify/simulated-sms.ts";
+import { OrderExpiry } from "./orders/order-expiry.ts";
+import { Orders } from "./orders/orders.ts";
+import { Payments } from "./payments/payments.ts";
+import { openStore, type Store } from "./store/store.ts";
+import { TerminalLink } from "./terminals/link.ts";
+import { Terminals } from "./terminals/terminals.ts";
+import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Unless told, the software key store on `config.keys.file`. */
+  readonly keys?: KeyStore;
+}
+
+export interface Gateway {
+  /** Of the HTTP API, without a slash at the end. */
+  readonly httpUrl: string;
+  /** Of the broker, as the gateway itself reaches it. */
+  readonly brokerUrl: string;
+  readonly merchants: Merchants;
+  readonly terminals: Terminals;
+  /** For looking into, not for writing. */
+  readonly store: Store;
+  /** Resolves when the bank and the phones are within reach for the first time; the gateway serves without them too. */
+  readonly ready: Promise<void>;
+  /** Ends what has not reached the bank, leaves the rest to the next start, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the whole gateway: last run's payments are settled before terminals are listened to, and HTTP comes last.
+ * @throws StoreNotOpened | KeyFileUnreadable | KeyFileExposed | KeyFileInvalid | BrokerNotStarted |
+ * HttpNotListening, having closed again what was open
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, clock, random, logger } = options;
+  // Closes in the reverse order of the starts.
+  await using starting = new AsyncDisposableStack();
+
+  const keys = options.keys ?? (await SoftwareKeyStore.open(config.keys.file));
+  const store = await openStore(config.store.path);
+  starting.defer(() => store.destroy());
+  const merchants = new Merchants({ store, clock, random });
+  const orders = new Orders({ store, clock, random, lifetime: Minutes(config.order.lifetimeMinutes) });
+
+  const voice = new SimulatedPhoneLink({ url: config.voice.url, clock, random, logger });
+  starting.defer(() => voice.close());
+  const sameLink = config.sms.url === config.voice.url;
+  const texts = sameLink ? voice : new SimulatedPhoneLink({ url: config.sms.url, clock, random, logger });
+  if (!sameLink) starting.defer(() => texts.close());
+  const sms = new SimulatedSms(texts);
+
+  const signedOn = Promise.withResolvers<void>();
+  const { replySeconds, idleSeconds, ...bank } = config.acquirer;
+  const acquirer = new UnionPayAcquirer({
+    ...bank,
+    replyTimeout: Seconds(replySeconds),
+    idleAfter: Seconds(idleSeconds),
+    keys,
+    clock,
+    random,
+    logger,
+    onStatus: ({ ready }) => {
+      if (ready) signedOn.resolve();
+    },
+  });
+  starting.defer(() => acquirer.close());
+
+  const terminals: Terminals = new Terminals({
+    store,
+    clock,
+    random,
+    sealingKeys: () => keys.sealingKeys(),
+    mqttUrl: () => config.broker.publicUrl ?? broker.url,
+  });
+  const broker = await reachBroker(options, terminals);
+  starting.defer(() => broker.close());
+
+  const link = new TerminalLink({ ...broker, terminals, clock, random, logger });
+  starting.defer(() => link.close());
+  const outbox = new Outbox({ store, clock, random, logger, sms });
+  starting.defer(() => outbox.close());
+  const payments = new Payments({
+    store,
+    orders,
+    outbox,
+    keys,
+    acquirer,
+    voice,
+    clock,
+    logger,
+    signingKey: (terminal) => terminals.signingKey(terminal),
+    tell: (terminal, notice) => link.tell(terminal, notice),
+  });
+  starting.defer(() => payments.close());
+  const expiry = new OrderExpiry({ orders, clock, logger });
+  starting.defer(() => expiry.close());
+
+  await payments.recover();
+  outbox.start();
+  expiry.start();
+  const listening = link.start({ orders, payments });
+  // A broker elsewhere may be away for a while; merchants are served meanwhile.
+  if (config.broker.kind === "embedded") await listening;
+  const http = await startHttpServer({
+    ...config.http,
+    logger,
+    routes: [
+      merchantRoutes({ merchants, orders }),
+      payRoutes({ orders }),
+      enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
+      healthRoutes({ checkStore: () => sql`select 1`.execute(store), acquirerReady: () => acquirer.ready }),
+    ],
+  });
+  starting.defer(() => http.close());
+
+  const running = starting.move();
+  logger.info({ http: http.url, broker: broker.url }, "gateway is up");
+  return {
+    httpUrl: http.url,
+    brokerUrl: broker.url,
+    merchants,
+    terminals,
+    store,
+    ready: Promise.all([signedOn.promise, voice.connected, texts.connected]).then(() => {}),
+    close: () => running.disposeAsync(),
+  };
+}
+
+interface ReachedBroker {
+  readonly url: string;
+  /** The gateway's own. */
+  readonly credentials: MqttCredentials;
+  close(): Promise<void>;
+}
+
+/** The broker elsewhere that the config names, or one in this process, with credentials made up for this run. */
+async function reachBroker({ config, random, logger }: GatewayOptions, terminals: Terminals): Promise<ReachedBroker> {
+  const { broker } = config;
+  if (broker.kind === "external") {
+    const { url, username, password } = broker;
+    return { url, credentials: { username, password }, close: async () => {} };
+  }
+  const credentials = { username: "gateway", password: Buffer.from(random.bytes(32)).toString("base64url") };
+  const embedded = await startEmbeddedBroker({
+    host: broker.host,
+    port: broker.port,
+    authenticate: (username, password) => terminals.authenticate(username, password),
+    gateway: credentials,
+    logger,
+  });
+  terminals.onRevoked((terminal) => embedded.shutOut(terminal));
+  return { url: embedded.url, credentials, close: () => embedded.close() };
+}

@@ -1,0 +1,64 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { makeDataDirectory } from "@swipewire/gateway/config/data-directory";
+import t, { type Test } from "tap";
+
+async function configFile(t: Test, changes: Record<string, unknown> = {}) {
+  const { config } = await makeDataDirectory(join(t.testdir(), "data"));
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), ...changes }));
+  return config;
+}
+
+const cli = join(import.meta.dirname, "../../gateway/bin/swipewire-gateway.js");
+const command = (...args: string[]) =>
+  promisify(execFile)(process.execPath, [cli, ...args]).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  );
+
+t.test("a wrong config exits 2, with its problems and no stack trace", async (t) => {
+  const file = await configFile(t, { sms: { kind: "pigeon", url: "ws://x" } });
+  const wrong = await command("run", "--config", file);
+  t.equal(wrong.code, 2);
+  t.equal(wrong.stderr, `${file}: sms.kind: got "pigeon"; allowed: simulated\n`);
+  t.equal(wrong.stdout, "");
+});
+
+t.test("merchants and terminal tokens are made beside a running gateway", async (t) => {
+  const file = await configFile(t);
+  const environment = { ...process.env, SWIPEWIRE_GATEWAY_HTTP_PORT: "0", SWIPEWIRE_GATEWAY_BROKER_PORT: "0" };
+  const gateway = execFile(process.execPath, [cli, "run", "--config", file], { env: environment });
+  let log = "";
+  const up = Promise.withResolvers<void>();
+  gateway.stdout?.on("data", (piece) => {
+    log += piece;
+    if (log.includes("gateway is up")) up.resolve();
+  });
+  gateway.once("exit", () => up.reject(new Error(log)));
+  await up.promise;
+
+  const merchant = ["merchant", "add", "--config", file, "--name", "Tea House", "--webhook", "https://example.com/"];
+  const [added, token] = await Promise.all([
+    command(...merchant, "--code", "M-1"),
+    command("terminal", "token", "--config", file),
+  ]);
+  t.match(added.stdout, /API key +swk_\S{43}\nwebhook secret +whsec_\S{44}\n/);
+  t.match(token.stdout, /swipewire-daemon enrol --gateway http:\/\/127\.0\.0\.1:8080 --token [\w-]{43} /);
+  const again = await command(...merchant, "--code", "M-1");
+  t.equal(again.code, 1);
+  t.match(again.stderr, /^Another merchant has this member code/);
+  t.equal(again.stderr.trim().split("\n").length, 3, "what it is, what it means, what to do");
+
+  const key = /swk_\S+/.exec(added.stdout)?.[0];
+  const url = /"http":"([^"]+)"/.exec(log)?.[1];
+  const answer = await fetch(`${url}/v1/orders?orderNumber=1`, { headers: { authorization: `Bearer ${key}` } });
+  t.equal(answer.status, 200);
+
+  gateway.kill("SIGTERM");
+  const [code] = await once(gateway, "exit");
+  t.equal(code, 0);
+  t.match(log, /gateway stopped/);
+});

@@ -1,0 +1,127 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeDataDirectory } from "@swipewire/gateway/config/data-directory";
+import { readConfig } from "@swipewire/gateway/config/read-config";
+import { GatewayConfigInvalid } from "@swipewire/gateway/errors";
+import t, { type Test } from "tap";
+
+const external = {
+  kind: "external",
+  url: "mqtts://broker.example.com:8883",
+  username: "gateway",
+  password: "broker-password",
+};
+
+/** A config file that is right, with `changes` to its parts; an undefined part is left out. */
+async function configFile(t: Test, changes: Record<string, unknown> = {}) {
+  const { config } = await makeDataDirectory(join(t.testdir(), "data"));
+  const settings = { ...JSON.parse(readFileSync(config, "utf8")), ...changes };
+  writeFileSync(config, JSON.stringify(settings, null, 2));
+  return { file: config, settings };
+}
+
+function problemsOf(file: string, environment: Record<string, string> = {}): readonly string[] {
+  try {
+    readConfig({ file, environment });
+  } catch (error) {
+    if (error instanceof GatewayConfigInvalid) return error.problems.map((line) => line.replace(file, "FILE"));
+    throw error;
+  }
+  return [];
+}
+
+t.test("a new directory holds a config that is right, for its owner only", async (t) => {
+  const { file } = await configFile(t);
+  const config = readConfig({ file, environment: {} });
+  t.match(config, { order: { lifetimeMinutes: 30 }, broker: { kind: "embedded" } });
+  t.equal(config.store.path, join(file, "../gateway.sqlite"), "paths start at the file's folder");
+  t.equal(config.keys.file, join(file, "../keys.json"));
+  t.equal(statSync(file).mode & 0o777, 0o600);
+  t.equal(statSync(config.keys.file).mode & 0o777, 0o600);
+  t.equal(statSync(join(file, "..")).mode & 0o777, 0o700);
+  await t.rejects(makeDataDirectory(join(file, "..")), { code: "data_directory_not_empty" });
+});
+
+t.test("the environment has the last word", async (t) => {
+  const { file } = await configFile(t, { order: undefined, log: undefined });
+  const config = readConfig({
+    file,
+    environment: {
+      SWIPEWIRE_GATEWAY_CONFIG: file,
+      SWIPEWIRE_GATEWAY_HTTP_PORT: "0",
+      SWIPEWIRE_GATEWAY_HTTP_TRUSTED_PROXIES: "10.0.0.1, 192.168.0.0/16",
+      SWIPEWIRE_GATEWAY_ORDER_LIFETIME_MINUTES: "5",
+      SWIPEWIRE_GATEWAY_ACQUIRER_TERMINAL: "12345678",
+      PATH: "/bin",
+    },
+  });
+  t.match(config, {
+    http: { port: 0, trustedProxies: ["10.0.0.1", "192.168.0.0/16"] },
+    order: { lifetimeMinutes: 5 },
+    log: { level: "info" },
+    acquirer: { terminal: "12345678" },
+  });
+});
+
+t.test("every problem is told at once: where, what was given, what is allowed", async (t) => {
+  const { file, settings } = await configFile(t);
+  writeFileSync(
+    file,
+    JSON.stringify({
+      ...settings,
+      http: { host: "", prot: 1, trustedProxies: ["everyone"] },
+      broker: { kind: "embeded" },
+      acquirer: { ...settings.acquirer, terminal: "1" },
+      voice: { kind: "simulated", url: "http://user:secret@127.0.0.1" },
+      sms: [],
+    }),
+  );
+  const problems = problemsOf(file, { SWIPEWIRE_GATEWAY_ACQUIRER_PORT: "70000", SWIPEWIRE_GATEWAY_FOO: "x" });
+  t.same(
+    new Set(problems),
+    new Set([
+      "SWIPEWIRE_GATEWAY_FOO: unknown variable",
+      "SWIPEWIRE_GATEWAY_ACQUIRER_PORT: acquirer.port: got 70000; allowed: a port from 1 to 65535",
+      'FILE: http.host: got ""; allowed: a host name or an IP address',
+      "FILE: http.port: got nothing; allowed: a port from 0 (any free one) to 65535",
+      "FILE: http.prot: unknown; allowed here: host, port, publicUrl, trustedProxies",
+      'FILE: http.trustedProxies.0: got "everyone"; allowed: an IP address or a network',
+      'FILE: broker.kind: got "embeded"; allowed: an object whose kind is embedded or external',
+      'FILE: acquirer.terminal: got "1"; allowed: 8 letters or digits (ISO 8583 field 41)',
+      'FILE: voice.url: got "http://…@127.0.0.1"; allowed: the ws:// or wss:// URL of the phone simulator',
+      "FILE: sms: got a list; allowed: an object with kind, url",
+    ]),
+  );
+});
+
+t.test("a password is never shown", async (t) => {
+  const { file } = await configFile(t, { broker: external });
+  t.same(problemsOf(file), []);
+  t.same(problemsOf(file, { SWIPEWIRE_GATEWAY_BROKER_PASSWORD: "" }), [
+    "SWIPEWIRE_GATEWAY_BROKER_PASSWORD: broker.password: got a value that is not shown; allowed: the gateway's password at the broker",
+  ]);
+  const number = await configFile(t, { broker: { ...external, password: 271828, url: "mqtt://me:hidden@host" } });
+  const text = problemsOf(number.file).join("\n");
+  t.match(text, "broker.password");
+  t.match(text, "broker.url");
+  t.notMatch(text, /271828|hidden/);
+});
+
+t.test("a broker that listens everywhere needs a URL that terminals can be told", async (t) => {
+  const broker = { kind: "embedded", host: "0.0.0.0", port: 1883 };
+  const { file } = await configFile(t, { broker });
+  t.same(problemsOf(file), [
+    "FILE: broker.publicUrl: got nothing; allowed: the mqtt:// or mqtts:// URL that terminals reach it by",
+  ]);
+  t.same(problemsOf((await configFile(t, { broker: { ...broker, publicUrl: "mqtt://pay.example.com" } })).file), []);
+});
+
+t.test("a file that is not there, no JSON or no object is told without its content", async (t) => {
+  const file = join(t.testdir({ "gateway.json": '{\n  "broker": { "password": hunter2 }\n}' }), "gateway.json");
+  t.same(problemsOf(file), ["FILE: is not valid JSON"]);
+  writeFileSync(file, '{\n  "password": "hunter2"\n  "username": "x"\n}');
+  t.same(problemsOf(file), ["FILE: is not valid JSON (line 3, column 3)"]);
+  writeFileSync(file, "[]");
+  t.same(problemsOf(file), ["FILE: is not a JSON object"]);
+  t.match(problemsOf(join(file, "nowhere")), [/can't be read \(ENOTDIR\)/]);
+});
