@@ -1,0 +1,324 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Acquirer, ChargeIdentity, ChargeReply, ChargeRequest } from "@swipewire/gateway/acquirer/acquirer";
+import { AcquirerOutcomeUnknown, AcquirerUnreachable } from "@swipewire/gateway/errors";
+import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import type { KeyStore } from "@swipewire/gateway/keys/key-store";
+import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
+import { balance, checkZero, merchantAccount } from "@swipewire/gateway/ledger/ledger";
+import { Merchants } from "@swipewire/gateway/merchants/merchants";
+import { Outbox } from "@swipewire/gateway/notify/outbox";
+import { Orders } from "@swipewire/gateway/orders/orders";
+import { type PaymentNotice, Payments } from "@swipewire/gateway/payments/payments";
+import { openStore, type Store } from "@swipewire/gateway/store/store";
+import { Terminals } from "@swipewire/gateway/terminals/terminals";
+import type { CallEndCause, CallEvent, VoiceChannel } from "@swipewire/gateway/voice/voice-channel";
+import type { Swipe } from "@swipewire/protocol/card/swipe";
+import { encodePinBlockFormat0 } from "@swipewire/protocol/crypto/pin-block";
+import { sealSwipe } from "@swipewire/protocol/envelope/seal";
+import type { PublicJwk } from "@swipewire/protocol/messages/fields";
+import { type Random, randomUuid } from "@swipewire/protocol/random";
+import { readerFamilies } from "@swipewire/protocol/readers/families";
+import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
+import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
+import { exportJWK, generateKeyPair } from "jose";
+import { pino } from "pino";
+import { seededRandom } from "../seeded-random.ts";
+import { SimulatedClock, settle } from "../simulated-clock.ts";
+
+const BDK = Uint8Array.from(Buffer.from("0123456789ABCDEFFEDCBA9876543210", "hex"));
+export const KSN = Uint8Array.from(Buffer.from("FFFF9876543210E00001", "hex"));
+export const PHONE = "+8613800000000";
+
+/** What the bank does with a charge; `lost` ones stand on its books without an answer. */
+export type BankPlan = "approve" | "lost" | "lost-on-the-way" | "unreachable" | "hang" | { readonly decline: string };
+
+/** The bank's side as plain books: which charges stand. */
+export class BankBooks {
+  readonly standing = new Map<string, number>();
+  readonly reversed = new Set<string>();
+
+  post({ trace, batch, amount }: ChargeIdentity): void {
+    const name = `${batch}/${trace}`;
+    if (this.standing.has(name)) throw new Error("two charges under one trace number");
+    if (!this.reversed.has(name)) this.standing.set(name, amount);
+  }
+
+  undo({ trace, batch }: ChargeIdentity): void {
+    this.standing.delete(`${batch}/${trace}`);
+    this.reversed.add(`${batch}/${trace}`);
+  }
+
+  get total(): number {
+    return [...this.standing.values()].reduce((sum, amount) => sum + amount, 0);
+  }
+}
+
+export class TestBank implements Acquirer {
+  ready = true;
+  plan: BankPlan = "approve";
+  /** Reversals that get no answer before the next one is acknowledged. */
+  deafTo = 0;
+  readonly charges: ChargeIdentity[] = [];
+  readonly reversals: { charge: ChargeIdentity; reason: string }[] = [];
+  /** The track and PIN block of the last charge, to see what becomes of them. */
+  held: { track2: SensitiveBytes; pinBlock: Uint8Array | undefined; pinBlockThen: Uint8Array | undefined } | undefined;
+  onCharge: (charge: ChargeIdentity) => Promise<void> = async () => {};
+  readonly #books: BankBooks;
+
+  constructor(books: BankBooks) {
+    this.#books = books;
+  }
+
+  async charge(request: ChargeRequest): Promise<ChargeReply> {
+    const { track2, pinBlock } = request;
+    this.held = { track2, pinBlock, pinBlockThen: pinBlock?.slice() };
+    this.charges.push(request);
+    await this.onCharge(request);
+    const { plan } = this;
+    if (plan === "unreachable") throw new AcquirerUnreachable();
+    if (plan === "approve" || plan === "lost" || plan === "hang") this.#books.post(request);
+    if (plan === "hang") return new Promise(() => {});
+    if (plan === "lost" || plan === "lost-on-the-way") throw new AcquirerOutcomeUnknown({ reversalReason: "98" });
+    if (plan === "approve") return { kind: "approved", approvalCode: "A1B2C3", retrievalReference: "000000000001" };
+    return { kind: "declined", responseCode: plan.decline };
+  }
+
+  async reverse(charge: ChargeIdentity, reason: string): Promise<void> {
+    this.reversals.push({ charge, reason });
+    if (this.deafTo > 0) {
+      this.deafTo--;
+      throw new AcquirerOutcomeUnknown({ reversalReason: "98" });
+    }
+    this.#books.undo(charge);
+  }
+
+  async close(): Promise<void> {}
+}
+
+export class TestVoice implements VoiceChannel {
+  readonly calls: { to: string; over: boolean; on: (event: CallEvent) => void }[] = [];
+
+  call(to: string, _prompt: string, on: (event: CallEvent) => void) {
+    const call = { to, over: false, on };
+    this.calls.push(call);
+    return {
+      hangup: () => {
+        if (call.over) return;
+        call.over = true;
+        queueMicrotask(() => on({ kind: "ended", cause: "hangup" }));
+      },
+    };
+  }
+
+  answer(): void {
+    this.calls.at(-1)?.on({ kind: "answered" });
+  }
+
+  type(keys: string): void {
+    for (const key of new TextEncoder().encode(keys)) this.calls.at(-1)?.on({ kind: "key", key });
+  }
+
+  end(cause: CallEndCause): void {
+    const call = this.calls.at(-1);
+    if (call) call.over = true;
+    call?.on({ kind: "ended", cause });
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A key store whose acquirer keys are easy to see through: a PIN block is the clear one, inverted. */
+async function openKeys(folder: string): Promise<KeyStore> {
+  const path = join(folder, "keys.json");
+  await generateKeyFile(path, { baseDerivationKeys: [{ ksnPrefix: "FFFF", key: BDK }] });
+  const software = await SoftwareKeyStore.open(path);
+  return {
+    sealingKeys: () => software.sealingKeys(),
+    decryptEnvelope: (jwe) => software.decryptEnvelope(jwe),
+    decryptReaderBlock: (scheme, ksn, ciphertext) => software.decryptReaderBlock(scheme, ksn, ciphertext),
+    loadWorkingKeys: () => {},
+    encryptPinBlock: (pin, pan) =>
+      pin.use((digits) => pan.use((panDigits) => encodePinBlockFormat0(digits, panDigits).map((byte) => byte ^ 0xff))),
+    acquirerMac: () => new Uint8Array(8),
+  };
+}
+
+interface Kiosk {
+  readonly id: string;
+  readonly signingKey: Parameters<typeof sealSwipe>[2];
+}
+
+/** A gateway's payments with everything around them, on a store that outlives the process that uses it. */
+export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "swipewire-"));
+  const path = join(folder, "gateway.sqlite");
+  const clock = new SimulatedClock();
+  const random = seededRandom(seed);
+  const keys = await openKeys(folder);
+  const books = new BankBooks();
+  const log: string[] = [];
+  const logger = pino({ level: "trace" }, { write: (line: string) => void log.push(line) });
+  const stores: Store[] = [];
+  const told: { terminal: string; notice: PaymentNotice }[] = [];
+
+  /** A process that has just started on the store. */
+  const startProcess = async () => {
+    const store = await openStore(path);
+    stores.push(store);
+    const orders = new Orders({ store, clock, random });
+    const outbox = new Outbox({ store, clock, random, logger, sms: { send: async () => {}, close: async () => {} } });
+    const terminals = new Terminals({
+      store,
+      clock,
+      random,
+      sealingKeys: () => keys.sealingKeys(),
+      mqttUrl: () => "mqtt://127.0.0.1:1883",
+    });
+    const bank = new TestBank(books);
+    const voice = new TestVoice();
+    const payments = new Payments({
+      store,
+      orders,
+      outbox,
+      keys,
+      acquirer: bank,
+      voice,
+      clock,
+      logger,
+      signingKey: (terminal) => terminals.signingKey(terminal),
+      tell: (terminal, notice) => void told.push({ terminal, notice }),
+    });
+    return { store, orders, outbox, terminals, bank, voice, payments };
+  };
+
+  const first = await startProcess();
+  const { merchant } = await new Merchants({ store: first.store, clock, random }).add({
+    memberCode: "M-1",
+    name: "Tea House",
+    webhookUrl: "http://127.0.0.1:9/webhooks",
+  });
+
+  const enrolKiosk = async (): Promise<Kiosk> => {
+    const { publicKey, privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
+    const { token } = await first.terminals.issueEnrolmentToken();
+    const { kty, crv, x } = await exportJWK(publicKey);
+    const { terminal } = await first.terminals.enrol({
+      token,
+      name: "kiosk",
+      signingKey: { kty, crv, x } as PublicJwk,
+    });
+    return { id: terminal, signingKey: privateKey };
+  };
+  const kiosk = await enrolKiosk();
+
+  let placed = 0;
+  const placeOrder = async (orders: Orders = first.orders) => {
+    const orderNumber = `N-${++placed}`;
+    const order = { orderNumber, product: "Green tea", amount: 1_250, currency: "CNY" };
+    return (await orders.create(merchant, order, `key-${orderNumber}`)).order;
+  };
+
+  /** What a terminal sends for a card; each part may be bent. */
+  const submission = async (
+    order: string,
+    options: {
+      readonly payment?: string;
+      readonly swipeId?: string;
+      readonly card?: string;
+      readonly swipe?: Swipe;
+      readonly family?: ReaderFamily;
+      readonly ksn?: Uint8Array;
+      readonly pin?: boolean;
+      readonly phone?: string | undefined;
+      readonly by?: Kiosk;
+      readonly inNameOf?: string;
+      readonly sealedFor?: string;
+    } = {},
+  ) => {
+    const payment = options.payment ?? randomUuid(random);
+    const swipe =
+      options.swipe ?? swipeOf(options.card ?? "visa-no-pin", options.family ?? "ascii", options.ksn ?? KSN);
+    const by = options.by ?? kiosk;
+    const context = {
+      terminal: options.inNameOf ?? by.id,
+      swipe: options.swipeId ?? randomUuid(random),
+      payment: options.sealedFor ?? payment,
+      at: clock.now(),
+    };
+    const [recipient] = keys.sealingKeys();
+    if (!recipient) throw new Error("no sealing key");
+    const sealed = await sealSwipe(swipe, context, by.signingKey, recipient);
+    const pin = options.pin ?? false;
+    const phone = "phone" in options ? options.phone : pin ? PHONE : undefined;
+    return { payment, order, sealed, pin, ...(phone !== undefined && { phone }) };
+  };
+
+  /** The notices about one payment, as short words: the states, then outcome and reason. */
+  const storyOf = (payment: string) =>
+    told
+      .filter(({ notice }) => notice.body.payment === payment)
+      .map(({ notice: { type, body } }) =>
+        type === "payment.state" ? body.state : `${body.outcome}${body.reason === undefined ? "" : `: ${body.reason}`}`,
+      );
+
+  const lastResult = () => {
+    const results = told.map(({ notice }) => notice).filter((notice) => notice.type === "payment.result");
+    return results.at(-1)?.body;
+  };
+
+  return {
+    ...first,
+    clock,
+    random: random as Random,
+    keys,
+    books,
+    log,
+    logger,
+    told,
+    merchant,
+    kiosk,
+    path,
+    startProcess,
+    enrolKiosk,
+    placeOrder,
+    submission,
+    storyOf,
+    lastResult,
+    async close() {
+      await settle();
+      for (const store of stores) await store.destroy().catch(() => {});
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** What must hold whenever nothing is under way: merchants were credited exactly what stands at the bank. */
+export async function disagreements(
+  { books, merchant }: { books: BankBooks; merchant: string },
+  { store }: { store: Store },
+): Promise<string[]> {
+  await checkZero(store);
+  const orders = await store.selectFrom("orders").selectAll().execute();
+  const payments = await store.selectFrom("payments").selectAll().execute();
+  const paid = orders.filter(({ status }) => status === "paid");
+  const approved = payments.filter(({ state }) => state === "approved");
+  const total = paid.reduce((sum, { amount }) => sum + amount, 0);
+  const credited = await balance(store, merchantAccount(merchant), "CNY");
+  return [
+    ...(orders.some(({ status }) => status === "paying") ? ["an order is left in mid-payment"] : []),
+    ...(approved.length === paid.length ? [] : [`${approved.length} approved payments, ${paid.length} paid orders`]),
+    ...(books.total === total ? [] : [`${books.total} stands at the bank, ${total} is paid`]),
+    ...(credited === total ? [] : [`${credited} is credited, ${total} is paid`]),
+  ];
+}
+
+/** The swipe of a test card on a reader of this family. */
+export function swipeOf(card: string, family: ReaderFamily, ksn: Uint8Array): Swipe {
+  const frame = virtualReader(family, { bdk: BDK, ksn }).nextFrame(testCard(card));
+  return swipeFromFrame(readerFamilies[family].decode(frame));
+}
