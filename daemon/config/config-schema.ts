@@ -20,10 +20,10 @@ export const DaemonConfig = Type.Object(
     }),
     log: Type.Object(
       {
-        level: Type.Union(
-          (["fatal", "error", "warn", "info", "debug", "silent"] as const).map((level) => Type.Literal(level)),
-          { default: "info", description: "fatal, error, warn, info, debug or silent" },
-        ),
+        level: Type.Enum(["fatal", "error", "warn", "info", "debug", "silent"], {
+          default: "info",
+          description: "fatal, error, warn, info, debug or silent",
+        }),
       },
       { additionalProperties: false, default: {}, description: "an object with level" },
     ),

@@ -107,9 +107,7 @@ function setField(fields: Fields, [first, ...rest]: readonly [string, ...string[
 }
 
 function explain(errors: readonly ErrorObject[], source: (pointer: string) => string): string[] {
-  // A choice is explained once, by what contains it.
-  const outer = errors.filter(({ schemaPath }) => !schemaPath.includes("/anyOf/"));
-  const lines = outer.map(({ keyword, params, instancePath, parentSchema, data }) => {
+  const lines = errors.map(({ keyword, params, instancePath, parentSchema, data }) => {
     const field = (pointer: string) => pointer.slice(1).replaceAll("/", ".");
     const allowed = parentSchema?.["description"];
     if (keyword === "additionalProperties") {

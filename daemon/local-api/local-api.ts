@@ -13,8 +13,7 @@ import { LocalAccess, SUBPROTOCOL } from "./access.ts";
 const LONGEST_COMMAND = 1024;
 /** What may wait for a page that does not read, in bytes; then it is cut off. */
 const LONGEST_BACKLOG = 65_536;
-/** WebSocket close codes, RFC 6455 7.4.1. */
-const GOING_AWAY = 1001;
+/** RFC 6455 7.4.1. */
 const POLICY_VIOLATION = 1008;
 
 const readCommand = reader(SessionCommand, LONGEST_COMMAND);
@@ -78,6 +77,11 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
     readCommand(body),
   );
 
+  // First, so that it knows of every upgrade and ends the socket of one that is refused below.
+  await app.register(websocket, {
+    options: { maxPayload: LONGEST_COMMAND, handleProtocols: () => SUBPROTOCOL },
+    errorHandler: (_error, socket) => socket.terminate(),
+  });
   app.addHook("onRequest", async (request) => access.checkSource(request.headers, port()));
   await app.register(cors, {
     origin: [...allowedOrigins],
@@ -87,10 +91,6 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
   });
   // A preflight was answered above: browsers send it without the token.
   app.addHook("onRequest", async (request) => access.checkToken(request.headers));
-  await app.register(websocket, {
-    options: { maxPayload: LONGEST_COMMAND, handleProtocols: () => SUBPROTOCOL },
-    errorHandler: (_error, socket) => socket.terminate(),
-  });
 
   app.get("/v1/session", async () => session.view());
   app.post<{ Body: SessionCommand | undefined }>("/v1/session/commands", async ({ body }) => {
@@ -107,8 +107,9 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
     socket.on("message", () => socket.close(POLICY_VIOLATION, "commands go to /v1/session/commands"));
     send(session.view());
   });
+  // A page that does not answer the goodbye, which the plugin says, must not hold up the stop.
   app.addHook("preClose", async () => {
-    for (const client of app.websocketServer.clients) client.close(GOING_AWAY, "the daemon is stopping");
+    for (const client of app.websocketServer.clients) client.terminate();
   });
 
   try {

@@ -28,9 +28,6 @@ const lifetimes: { readonly [Type in UpMessage["type"]]: Duration } = {
 /** How far the gateway's clock may be from this one. */
 const CLOCK_SKEW = Seconds(30);
 
-/** The gateway's refusals that speak of the message or the terminal, not of the payment that was asked for. */
-const NO_WORD_ON_THE_PAYMENT = /^(message|terminal|link)_/;
-
 const readDown = reader(DownMessage, MAX_LINK_MESSAGE);
 const readGatewayPresence = reader(GatewayPresence, 512);
 
@@ -126,7 +123,7 @@ export class Uplink implements SessionUplink {
 
   async query(payment: string, signal: AbortSignal): Promise<QueryOutcome> {
     const sent = await this.#sender.send(this.#message("payment.query", { payment }), "answer", signal);
-    if (sent.kind === "refused" && !NO_WORD_ON_THE_PAYMENT.test(sent.code)) return { kind: "unknown", code: sent.code };
+    if (sent.kind === "refused") return { kind: "unknown", code: sent.code };
     return { kind: sent.kind === "answered" ? "answered" : "unanswered" };
   }
 

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { saveIdentity } from "@swipewire/daemon/state/identity";
+import { exportJWK, generateKeyPair } from "jose";
+import t, { type Test } from "tap";
+import { startBroker } from "./test-broker.ts";
+import { TestGateway } from "./test-gateway.ts";
+
+const BIN = join(import.meta.dirname, "../../daemon/bin/swipewire-daemon.js");
+const TERMINAL = "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e";
+const PASSWORD = "mqtt-password-0123456789";
+
+function stateFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), "swipewire-cli-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+function start(t: Test, args: string[], env: Record<string, string>) {
+  const child: ChildProcess = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env["PATH"], ...env } });
+  t.teardown(() => child.kill("SIGKILL"));
+  const output = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (chunk) => {
+    output.stdout += chunk;
+  });
+  child.stderr?.on("data", (chunk) => {
+    output.stderr += chunk;
+  });
+  const ended = once(child, "close").then(([code]) => ({ code, ...output }));
+  return { child, output, ended };
+}
+
+t.test("a wrong config is named line by line, without a stack trace, and exits 2", async (t) => {
+  const folder = stateFolder(t);
+  const file = join(folder, "daemon.json");
+  writeFileSync(file, '{"log":{"level":"loud"}}');
+  const env = { SWIPEWIRE_DAEMON_LOCAL_API_PORT: "none" };
+  const { code, stdout, stderr } = await start(t, ["run", "--config", file], env).ended;
+  t.equal(code, 2);
+  t.equal(stdout, "");
+  t.strictSame(
+    stderr.trim().split("\n").sort(),
+    [
+      `${file}: log.level: got "loud"; allowed: fatal, error, warn, info, debug or silent`,
+      'SWIPEWIRE_DAEMON_LOCAL_API_PORT: localApi.port: got "none"; allowed: a port from 0 (any free one) to 65535',
+    ].sort(),
+  );
+});
+
+t.test("a terminal that is not enrolled says so in three lines", async (t) => {
+  const { code, stderr } = await start(t, ["run"], { SWIPEWIRE_DAEMON_STATE_DIR: stateFolder(t) }).ended;
+  t.equal(code, 1);
+  const lines = stderr.trim().split("\n");
+  t.equal(lines.length, 3);
+  t.match(lines[2], /swipewire-daemon enrol/);
+});
+
+t.test("runs until SIGTERM, and is offline before it ends", async (t) => {
+  const folder = stateFolder(t);
+  const broker = await startBroker(PASSWORD);
+  t.teardown(() => broker.kill());
+  const order = {
+    order: TERMINAL,
+    merchant: "Tea house",
+    product: "Two teas",
+    amount: 1250,
+    currency: "CNY",
+    payableUntil: "2026-11-01T12:00:00.000Z",
+  };
+  const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal: TERMINAL, order });
+  t.teardown(() => gateway.close());
+  const { privateKey } = await generateKeyPair("Ed25519", { extractable: true });
+  const { x = "", d = "" } = await exportJWK(privateKey);
+  await saveIdentity(folder, {
+    terminal: TERMINAL,
+    mqtt: { url: broker.url, username: TERMINAL, password: PASSWORD },
+    sealingKeys: [{ kty: "OKP", crv: "X25519", x: "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" }],
+    signingKey: { kty: "OKP", crv: "Ed25519", x, d },
+  });
+  const online = gateway.nextPresence("online");
+  const env = { SWIPEWIRE_DAEMON_STATE_DIR: folder, SWIPEWIRE_DAEMON_LOCAL_API_PORT: "0" };
+  const { child, ended } = start(t, ["run"], env);
+  await online;
+  const offline = gateway.nextPresence("offline");
+  child.kill("SIGTERM");
+  await offline;
+  const { code, stdout, stderr } = await ended;
+  t.equal(code, 0);
+  t.equal(stderr, "");
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  t.match(lines[0], { terminal: TERMINAL, localApi: /^http:\/\/127\.0\.0\.1:/, msg: "daemon started" });
+  t.match(lines.at(-1), { frames: {}, messages: {}, msg: /daemon stopped/ });
+  t.notMatch(stdout, PASSWORD);
+  t.notMatch(stdout, d);
+});

@@ -1,0 +1,257 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startDaemon } from "@swipewire/daemon/daemon";
+import type { Identity } from "@swipewire/daemon/state/identity";
+import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
+import { openSealedSwipe } from "@swipewire/protocol/envelope/open";
+import type { SessionView } from "@swipewire/protocol/messages/local-session";
+import type { LinkBody, OrderView } from "@swipewire/protocol/messages/terminal-link";
+import { randomUuid } from "@swipewire/protocol/random";
+import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import { systemClock } from "@swipewire/protocol/time";
+import { compactDecrypt, exportJWK, generateKeyPair } from "jose";
+import t, { type Test } from "tap";
+import { seededRandom } from "../seeded-random.ts";
+import { findSecret } from "../system/secrets.ts";
+import { capturedLog } from "./captured-log.ts";
+import { startBroker } from "./test-broker.ts";
+import { TestGateway } from "./test-gateway.ts";
+import { asciiFrame, bytesOf, PAN, TRACK_1, TRACK_2 } from "./test-swipes.ts";
+
+const PASSWORD = "mqtt-password-0123456789";
+const PHONE = "+8613800138000";
+
+async function begin(t: Test) {
+  const random = seededRandom(23);
+  const terminal = randomUuid(random);
+  const broker = await startBroker(PASSWORD);
+  const order: OrderView = {
+    order: randomUuid(random),
+    merchant: "Tea house",
+    product: "Two teas",
+    amount: 1250,
+    currency: "CNY",
+    payableUntil: new Date(Date.now() + 600_000).toISOString(),
+  };
+  const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal, order });
+
+  const signing = await generateKeyPair("Ed25519", { extractable: true });
+  const sealing = await generateKeyPair("ECDH-ES", { crv: "X25519", extractable: true });
+  const { x = "", d = "" } = await exportJWK(signing.privateKey);
+  const { x: recipient = "" } = await exportJWK(sealing.publicKey);
+  const identity: Identity = {
+    terminal,
+    mqtt: { url: broker.url, username: terminal, password: PASSWORD },
+    sealingKeys: [{ kty: "OKP", crv: "X25519", x: recipient, kid: "1" }],
+    signingKey: { kty: "OKP", crv: "Ed25519", x, d },
+  };
+  const open = (sealed: string) =>
+    openSealedSwipe(
+      sealed,
+      async (jwe) => new SensitiveBytes((await compactDecrypt(jwe, sealing.privateKey)).plaintext),
+      { kty: "OKP", crv: "Ed25519", x },
+    );
+
+  const stateDir = mkdtempSync(join(tmpdir(), "swipewire-daemon-"));
+  const log = capturedLog();
+  const reader = new InProcessTransport({ family: "ascii", name: "counter" });
+  const daemon = await startDaemon({
+    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
+    identity,
+    transports: [reader],
+    clock: systemClock,
+    random,
+    logger: log.logger,
+  });
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= daemon.close();
+    return stopped;
+  };
+  t.teardown(async () => {
+    await stop();
+    await gateway.close();
+    await broker.kill();
+    rmSync(stateDir, { recursive: true });
+  });
+
+  const { session } = daemon;
+  const views: SessionView[] = [];
+  session.onChange((view) => views.push(view));
+  const until = (matches: (view: SessionView) => boolean) =>
+    new Promise<SessionView>((resolve) => {
+      if (matches(session.view())) resolve(session.view());
+      const end = session.onChange((view) => {
+        if (!matches(view)) return;
+        end();
+        resolve(view);
+      });
+    });
+  const step = (name: SessionView["step"]) => until((view) => view.step === name);
+
+  /** Up to the step in which the submission has been sent. */
+  async function pay() {
+    await until(({ gateway }) => gateway);
+    session.command({ do: "enter-code", code: "12345678" });
+    await step("confirm");
+    session.command({ do: "confirm" });
+    reader.connect();
+    reader.deliver(asciiFrame());
+    const submitted = gateway.next("swipe.submit");
+    session.command({ do: "card", pin: true, phone: PHONE });
+    return submitted;
+  }
+  const result = (payment: string, outcome: "approved" | "declined"): LinkBody<"payment.result"> => ({
+    payment,
+    order: order.order,
+    outcome,
+    amount: order.amount,
+    currency: order.currency,
+    orderPayable: outcome !== "approved",
+  });
+  return {
+    daemon,
+    session,
+    gateway,
+    broker,
+    reader,
+    order,
+    terminal,
+    log,
+    stateDir,
+    open,
+    until,
+    step,
+    pay,
+    result,
+    stop,
+    views,
+  };
+}
+
+t.test("takes a card from the reader's frame to the result, sealed for the gateway only", async (t) => {
+  const { session, gateway, pay, open, terminal, order, result, step, until, log, stateDir, stop } = await begin(t);
+  const online = gateway.nextPresence("online");
+  const { body } = await pay();
+  await online;
+  t.match(body, { order: order.order, pin: true, phone: PHONE });
+  const { context, swipe } = await open(body.sealed);
+  t.match(context, { terminal, payment: body.payment });
+  const track2 = swipe.kind === "clear" ? swipe.tracks.find(({ number }) => number === 2) : undefined;
+  t.equal(
+    track2?.data.use((bytes) => Buffer.from(bytes).toString()),
+    TRACK_2,
+  );
+  await step("paying");
+  gateway.send("payment.state", { payment: body.payment, state: "calling" });
+  await until(({ progress }) => progress === "calling");
+  const acked = gateway.next("ack");
+  gateway.send("payment.result", result(body.payment, "approved"));
+  t.match(await step("result"), { result: { outcome: "approved", amount: 1250 } });
+  await acked;
+  session.command({ do: "finish" });
+
+  const offline = gateway.nextPresence("offline");
+  await stop();
+  await offline;
+  t.match(gateway.presence.at(-1), { state: "offline" });
+
+  const disk = readdirSync(stateDir, { recursive: true, encoding: "utf8" });
+  t.strictSame(disk, ["pairing-token"]);
+  const seen = Buffer.concat([
+    Buffer.from(log.text()),
+    Buffer.from(JSON.stringify(gateway.heard)),
+    Buffer.from(JSON.stringify(gateway.presence)),
+    ...disk.map((file) => readFileSync(join(stateDir, file))),
+  ]);
+  for (const secret of [PAN, TRACK_1, TRACK_2]) t.strictSame(findSecret(seen, secret), []);
+  t.notMatch(log.text(), PHONE.slice(1));
+  t.notMatch(log.text(), PASSWORD);
+  t.notMatch(log.text(), body.sealed.slice(0, 40));
+});
+
+t.test("repeats what the broker took and lost, until the gateway itself has it", async (t) => {
+  const { broker, gateway, session, until, reader, step } = await begin(t);
+  await until(({ gateway }) => gateway);
+  session.command({ do: "enter-code", code: "12345678" });
+  await step("confirm");
+  session.command({ do: "confirm" });
+  reader.connect();
+  reader.deliver(asciiFrame());
+  const lost = broker.loseNext();
+  session.command({ do: "card", pin: false });
+  await lost;
+  const arrived = gateway.next("swipe.submit");
+  t.equal(session.view().step, "sending", "the broker's acknowledgement proves nothing");
+  await arrived;
+  await step("paying");
+});
+
+t.test("finds out the truth after the broker died and came back with nothing", async (t) => {
+  const { broker, gateway, pay, step, session, result } = await begin(t);
+  const { body } = await pay();
+  await step("paying");
+  await broker.kill();
+  t.match(await step("checking"), { gateway: false });
+  const asked = gateway.next("payment.query");
+  await broker.restart();
+  t.equal((await asked).body.payment, body.payment);
+  gateway.send("payment.state", { payment: body.payment, state: "charging" });
+  t.match(await step("paying"), { progress: "charging" });
+  gateway.send("payment.result", result(body.payment, "approved"));
+  t.match(await step("result"), { result: { outcome: "approved" } });
+  t.notOk(session.view().problem);
+});
+
+t.test("a payment that the gateway never heard of was not charged", async (t) => {
+  const { broker, gateway, pay, step } = await begin(t);
+  gateway.acknowledges.delete("swipe.submit");
+  const { body } = await pay();
+  await broker.kill();
+  const asked = gateway.next("swipe.submit");
+  await broker.restart();
+  const { id } = await asked;
+  gateway.send("refused", { re: id, code: "swipe_replayed" });
+  t.match(await step("result"), { result: { outcome: "failed", reason: "swipe_replayed" } });
+  t.ok(gateway.heard.every((message) => message.type !== "swipe.submit" || message.body.payment === body.payment));
+});
+
+t.test("goes on through broken frames and broken messages, and counts them", async (t) => {
+  const { daemon, session, gateway, reader, until, step, log } = await begin(t);
+  await until(({ gateway }) => gateway);
+  reader.connect();
+  session.command({ do: "enter-code", code: "12345678" });
+  await step("confirm");
+  session.command({ do: "confirm" });
+  reader.deliver(bytesOf(TRACK_2.slice(1)));
+  t.match(session.view(), { step: "swipe", problem: { code: "reader_frame_start" } });
+  gateway.sendRaw("{");
+  gateway.sendRaw('{"v":1,"surplus":true}');
+  gateway.sendRaw(" ".repeat(20_000));
+  const acked = gateway.next("ack");
+  gateway.send("refused", { re: "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e", code: "payment_unknown" });
+  await acked;
+  t.strictSame(daemon.dropped(), {
+    frames: { reader_frame_start: 1 },
+    messages: { message_not_json: 1, message_invalid: 1, message_too_large: 1 },
+  });
+  reader.deliver(asciiFrame());
+  t.equal(session.view().step, "card");
+  t.strictSame(findSecret(Buffer.from(log.text()), PAN), []);
+});
+
+t.test("starts without broker, gateway or reader, and shows that they are missing", async (t) => {
+  const { daemon, session, broker, until, gateway } = await begin(t);
+  await until(({ gateway }) => gateway);
+  await broker.kill();
+  await until(({ gateway }) => !gateway);
+  t.match(session.view(), { step: "idle", reader: { connected: false }, gateway: false });
+  const headers = { authorization: `Bearer ${daemon.localApi.pairingToken}` };
+  const reply = await fetch(`${daemon.localApi.url}/v1/session`, { headers });
+  t.match(await reply.json(), { step: "idle", gateway: false });
+  const online = gateway.nextPresence("online");
+  await broker.restart();
+  await online;
+  await until(({ gateway }) => gateway);
+});
