@@ -11,6 +11,7 @@ const LONGEST = Seconds(30);
  */
 export function backoff(failures: number, random: Random): Duration {
   const ceiling = Math.min(LONGEST, FIRST * 2 ** Math.min(failures, 16));
-  const chance = new DataView(Uint8Array.from(random.bytes(2)).buffer).getUint16(0) / 0xffff;
+  const [high = 0, low = 0] = random.bytes(2);
+  const chance = (high * 256 + low) / 0xffff;
   return Millis(ceiling / 2 + (ceiling / 2) * chance);
 }

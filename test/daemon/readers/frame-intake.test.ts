@@ -1,5 +1,6 @@
 import { FrameIntake } from "@swipewire/daemon/readers/frame-intake";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
+import type { ReaderListener, ReaderTransport } from "@swipewire/daemon/transports/reader-transport";
 import type { Swipe } from "@swipewire/protocol/card/swipe";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
 import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
@@ -77,7 +78,27 @@ t.test("tells a wrong LRC, checksum or length of a frame from each other", async
   t.strictSame(wrongLength, ["reader_frame_length"]);
 });
 
-t.test("survives whatever bytes come, and overwrites them", async (t) => {
+t.test("overwrites the reader's bytes, whether they were a swipe or not", async (t) => {
+  let reader: ReaderListener | undefined;
+  const transport: ReaderTransport = {
+    family: "ascii",
+    name: "counter",
+    open: (listener) => {
+      reader = listener;
+    },
+    close: async () => {},
+  };
+  const intake = new FrameIntake({ transports: [transport], logger: capturedLog().logger });
+  const swipes: Swipe[] = [];
+  intake.open({ readerChanged: () => {}, swiped: (swipe) => swipes.push(swipe), misread: () => {} });
+  for (const frame of [asciiFrame(), bytesOf(TRACK_2.slice(1))]) {
+    reader?.frame(frame);
+    t.ok(frame.every((byte) => byte === 0));
+  }
+  t.match(swipes, [{ tracks: [{ data: { wiped: false } }, { data: { wiped: false } }] }], "the swipe has its own");
+});
+
+t.test("survives whatever bytes come", async (t) => {
   const families: ReaderFamily[] = ["ascii", "idtech", "magtek-magnesafe", "magtek-sureswipe"];
   for (const family of families) {
     const { deliver, failures, swipes } = begin(family);
