@@ -23,6 +23,12 @@ export class OrderNumberTaken extends failure("order_number_taken", {
   todo: "Look the order up by its number, or use a new number.",
 }) {}
 
+export class OrderCurrencyUnsupported extends failure("order_currency_unsupported", {
+  what: "The bank behind this gateway does not charge in this currency.",
+  means: "No order was made.",
+  todo: "Place the order in a currency that the bank takes.",
+}) {}
+
 export class OrderBeingPaid extends failure("order_being_paid", {
   what: "A payment of this order is under way.",
   means: "Nothing was changed; the payment goes on.",

@@ -1,3 +1,4 @@
+import { CURRENCIES } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
@@ -61,7 +62,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const store = await openStore(config.store.path);
   starting.defer(() => store.destroy());
   const merchants = new Merchants({ store, clock, random });
-  const orders = new Orders({ store, clock, random, lifetime: Minutes(config.order.lifetimeMinutes) });
+  const orders = new Orders({
+    store,
+    clock,
+    random,
+    lifetime: Minutes(config.order.lifetimeMinutes),
+    currencies: CURRENCIES,
+  });
 
   const voice = new SimulatedPhoneLink({ url: config.voice.url, clock, random, logger });
   starting.defer(() => voice.close());

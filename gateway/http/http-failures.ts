@@ -18,6 +18,7 @@ const STATUS: Readonly<Record<string, number>> = {
   idempotency_key_reused: 422,
   order_unknown: 404,
   order_number_taken: 409,
+  order_currency_unsupported: 422,
   order_being_paid: 409,
   order_paid: 409,
   order_cancelled: 410,

@@ -12,6 +12,7 @@ import {
   IdempotencyKeyReused,
   OrderCodeLocked,
   OrderCodeUnknown,
+  OrderCurrencyUnsupported,
   OrderNotBeingPaid,
   OrderNumberTaken,
   OrderUnknown,
@@ -28,6 +29,8 @@ export interface OrdersOptions {
   readonly random: Random;
   /** How long an order stays payable; 30 minutes unless told. */
   readonly lifetime?: Duration;
+  /** ISO 4217 alphabetic codes that the acquirer charges in; any unless told. */
+  readonly currencies?: ReadonlySet<string>;
 }
 
 /** Orders, from their placing to the end of their being payable: payable <-> paying -> paid, payable -> expired or cancelled. */
@@ -36,23 +39,26 @@ export class Orders {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #lifetime: Duration;
+  readonly #currencies: ReadonlySet<string> | undefined;
 
-  constructor({ store, clock, random, lifetime = Minutes(30) }: OrdersOptions) {
+  constructor({ store, clock, random, lifetime = Minutes(30), currencies }: OrdersOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
     this.#lifetime = lifetime;
+    this.#currencies = currencies;
   }
 
   /**
    * Places an order. The same key with the same order again gives the order made the first time, as it is now.
-   * @throws IdempotencyKeyReused | OrderNumberTaken
+   * @throws OrderCurrencyUnsupported | IdempotencyKeyReused | OrderNumberTaken
    */
   async create(
     merchantId: string,
     order: NewOrder,
     idempotencyKey: string,
   ): Promise<{ order: MerchantOrder; created: boolean }> {
+    if (this.#currencies?.has(order.currency) === false) throw new OrderCurrencyUnsupported();
     const requestHash = createHash("sha256")
       .update(JSON.stringify([order.orderNumber, order.product, order.amount, order.currency]))
       .digest("hex");

@@ -63,6 +63,9 @@ const OPERATOR = Uint8Array.of(0x30, 0x31, 0x20);
 /** ISO 4217 numeric codes of what UnionPay terminals here charge in; another currency is another row. */
 const CURRENCY_CODES: ReadonlyMap<string, string> = new Map([["CNY", "156"]]);
 
+/** ISO 4217 alphabetic codes of the currencies that can be charged. */
+export const CURRENCIES: ReadonlySet<string> = new Set(CURRENCY_CODES.keys());
+
 const six = (number: number) => String(number).padStart(6, "0");
 
 function message(pos: PosTerminal, mti: string, fields: UnionPayFields): UnionPayMessage {

@@ -88,7 +88,7 @@ const setUrl = (floor: ShopFloor, url: string, merchant = floor.account.merchant
 const rows = ({ store }: ShopFloor) => store.selectFrom("outbox").selectAll().orderBy("created_at").execute();
 
 /** Waits in real time for what real sockets bring about: a row that is as the test expects. */
-async function until(floor: ShopFloor, holds: (rows: Awaited<ReturnType<typeof rows>>) => boolean) {
+async function until(floor: ShopFloor, holds: (all: Awaited<ReturnType<typeof rows>>) => boolean) {
   for (;;) {
     const now = await rows(floor);
     if (holds(now)) return now;

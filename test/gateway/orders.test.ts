@@ -37,6 +37,15 @@ t.test("the same idempotency key gives the same order, and never another one", a
   await t.rejects(orders.create(account.merchant, tea, "k2"), { code: "order_number_taken" });
 });
 
+t.test("an order in a currency that the bank does not charge in is refused before anyone can pay it", async (t) => {
+  const { store, clock, random, account } = await floor(t);
+  const orders = new Orders({ store, clock, random, currencies: new Set(["CNY"]) });
+  await t.rejects(orders.create(account.merchant, { ...tea, currency: "EUR" }, "k1"), {
+    code: "order_currency_unsupported",
+  });
+  t.ok((await orders.create(account.merchant, tea, "k1")).created);
+});
+
 t.test("identical orders placed at once make one order", async (t) => {
   const { orders, account, store } = await floor(t);
   const answers = await Promise.all(Array.from({ length: 20 }, () => orders.create(account.merchant, tea, "k1")));

@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
+import { startGateway } from "@swipewire/gateway/gateway";
+import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import { EnrolmentReply } from "@swipewire/protocol/messages/enrolment";
+import { HttpFailure, IssuedTransactionCode, MerchantOrder } from "@swipewire/protocol/messages/merchant-api";
+import { checker } from "@swipewire/protocol/messages/parse";
+import { DownMessage } from "@swipewire/protocol/messages/terminal-link";
+import { topics } from "@swipewire/protocol/messages/topics";
+import { isoTime, Minutes, systemClock } from "@swipewire/protocol/time";
+import { connectAsync } from "mqtt";
+import { pino } from "pino";
+import t, { type Test } from "tap";
+import { seededRandom } from "../seeded-random.ts";
+
+const HOST = "127.0.0.1";
+const logger = pino({ level: "silent" });
+const tea = { orderNumber: "A-1", product: "Green tea", amount: 1_250, currency: "CNY" };
+
+/** A gateway's config with neither bank nor phones within reach. */
+async function alone(t: Test, httpPort = 0): Promise<GatewayConfig> {
+  const folder = t.testdir();
+  const keys = { file: join(folder, "keys.json") };
+  await generateKeyFile(keys.file, { terminalMasterKey: new Uint8Array(16).fill(0x44) });
+  const phones = { kind: "simulated", url: `ws://${HOST}:1` } as const;
+  return {
+    http: { host: HOST, port: httpPort, trustedProxies: [] },
+    store: { path: join(folder, "gateway.sqlite") },
+    keys,
+    broker: { kind: "embedded", host: HOST, port: 0 },
+    acquirer: {
+      host: HOST,
+      port: 1,
+      terminal: "11115007",
+      merchant: "123456789111115",
+      tpdu: "6000000000",
+      header: "603100311003",
+      replySeconds: 5,
+      idleSeconds: 60,
+    },
+    voice: phones,
+    sms: phones,
+    order: { lifetimeMinutes: 30 },
+    log: { level: "silent" },
+  };
+}
+
+const start = (config: GatewayConfig, seed = 1) =>
+  startGateway({ config, clock: systemClock, random: seededRandom(seed), logger });
+
+const post = async <T>(
+  check: (value: unknown) => T,
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> => {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  return check(await response.json());
+};
+
+const checkOrder = checker(MerchantOrder);
+const checkCode = checker(IssuedTransactionCode);
+const checkFailure = checker(HttpFailure);
+const checkEnrolment = checker(EnrolmentReply);
+const checkDown = checker(DownMessage);
+
+t.test("an enrolled terminal finds a merchant's order by its code, with bank and phones out of reach", async (t) => {
+  const gateway = await start(await alone(t));
+  t.teardown(() => gateway.close());
+  const { apiKey } = await gateway.merchants.add({
+    memberCode: "M-1",
+    name: "Tea House",
+    webhookUrl: "https://example.com/",
+  });
+  const order = await post(checkOrder, `${gateway.httpUrl}/v1/orders`, tea, {
+    authorization: `Bearer ${apiKey}`,
+    "idempotency-key": "k",
+  });
+  const { code } = await post(checkCode, `${gateway.httpUrl}/v1/pay/${order.payToken}/transaction-code`, {});
+
+  const { token } = await gateway.terminals.issueEnrolmentToken();
+  const { terminal, mqtt, sealingKeys } = await post(checkEnrolment, `${gateway.httpUrl}/v1/terminals`, {
+    token,
+    name: "kiosk",
+    signingKey: { kty: "OKP", crv: "Ed25519", x: "b".repeat(43) },
+  });
+  t.equal(mqtt.url, gateway.brokerUrl);
+  t.equal(sealingKeys.length, 1);
+
+  const client = await connectAsync(mqtt.url, { ...mqtt, clientId: terminal, protocolVersion: 4 });
+  t.teardown(() => client.endAsync(true));
+  await client.subscribeAsync(topics.down(terminal), { qos: 1 });
+  const id = "00000000-0000-4000-8000-000000000001";
+  const now = Date.now();
+  const find = { v: 1, id, type: "order.find", at: isoTime(now), until: isoTime(now + Minutes(1)), body: { code } };
+  const found = Promise.withResolvers<unknown>();
+  client.on("message", (_topic, payload) => {
+    const message = checkDown(JSON.parse(payload.toString()));
+    if (message.type === "order.found") found.resolve(message.body);
+  });
+  await client.publishAsync(topics.up(terminal), JSON.stringify(find), { qos: 1 });
+  t.match(await found.promise, { re: id, order: { order: order.order, merchant: "Tea House" } });
+
+  const foreign = await post(
+    checkFailure,
+    `${gateway.httpUrl}/v1/orders`,
+    { ...tea, orderNumber: "A-2", currency: "EUR" },
+    { authorization: `Bearer ${apiKey}`, "idempotency-key": "k2" },
+  );
+  t.equal(foreign.error.code, "order_currency_unsupported");
+});
+
+t.test("a restart finds everything as it was", async (t) => {
+  const config = await alone(t);
+  const first = await start(config, 1);
+  const { apiKey } = await first.merchants.add({
+    memberCode: "M-1",
+    name: "Tea House",
+    webhookUrl: "https://example.com/",
+  });
+  const headers = { authorization: `Bearer ${apiKey}`, "idempotency-key": "k" };
+  const placed = await post(checkOrder, `${first.httpUrl}/v1/orders`, tea, headers);
+  await first.close();
+  const second = await start(config, 2);
+  t.teardown(() => second.close());
+  t.same(await post(checkOrder, `${second.httpUrl}/v1/orders`, tea, headers), placed);
+});
+
+t.test("a start that fails lets go of what it had taken", async (t) => {
+  const blocker = createServer().listen(0, HOST);
+  await once(blocker, "listening");
+  const { port } = blocker.address() as { port: number };
+  const config = await alone(t, port);
+  await t.rejects(start(config), { code: "http_not_listening" });
+  blocker.close();
+  await once(blocker, "close");
+  const gateway = await start(config);
+  t.equal(gateway.httpUrl, `http://${HOST}:${port}`);
+  await gateway.close();
+});
