@@ -148,8 +148,9 @@ async function openKeys(folder: string): Promise<KeyStore> {
   };
 }
 
-interface Kiosk {
+export interface Kiosk {
   readonly id: string;
+  readonly password: string;
   readonly signingKey: Parameters<typeof sealSwipe>[2];
 }
 
@@ -165,6 +166,8 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
   const logger = pino({ level: "trace" }, { write: (line: string) => void log.push(line) });
   const stores: Store[] = [];
   const told: { terminal: string; notice: PaymentNotice }[] = [];
+  /** Where notices go beside `told`. */
+  const audience = { tell: (_terminal: string, _notice: PaymentNotice): void => {} };
 
   /** A process that has just started on the store. */
   const startProcess = async () => {
@@ -191,7 +194,10 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
       clock,
       logger,
       signingKey: (terminal) => terminals.signingKey(terminal),
-      tell: (terminal, notice) => void told.push({ terminal, notice }),
+      tell: (terminal, notice) => {
+        told.push({ terminal, notice });
+        audience.tell(terminal, notice);
+      },
     });
     return { store, orders, outbox, terminals, bank, voice, payments };
   };
@@ -207,12 +213,12 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
     const { publicKey, privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
     const { token } = await first.terminals.issueEnrolmentToken();
     const { kty, crv, x } = await exportJWK(publicKey);
-    const { terminal } = await first.terminals.enrol({
+    const { terminal, mqtt } = await first.terminals.enrol({
       token,
       name: "kiosk",
       signingKey: { kty, crv, x } as PublicJwk,
     });
-    return { id: terminal, signingKey: privateKey };
+    return { id: terminal, password: mqtt.password, signingKey: privateKey };
   };
   const kiosk = await enrolKiosk();
 
@@ -280,6 +286,7 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
     log,
     logger,
     told,
+    audience,
     merchant,
     kiosk,
     path,

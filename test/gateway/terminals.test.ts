@@ -1,0 +1,87 @@
+import { Terminals } from "@swipewire/gateway/terminals/terminals";
+import type { PublicJwk } from "@swipewire/protocol/messages/fields";
+import { Hours, isoTime, Seconds } from "@swipewire/protocol/time";
+import t, { type Test } from "tap";
+import { openShopFloor } from "./shop-floor.ts";
+
+const SIGNING: PublicJwk = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
+const SEALING: PublicJwk = { kty: "OKP", crv: "X25519", x: "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo", kid: "k1" };
+
+const open = async (t: Test) => {
+  const { store, clock, random } = await openShopFloor();
+  t.teardown(() => store.destroy());
+  const mqttUrl = () => "mqtt://broker.example:1883";
+  const terminals = new Terminals({ store, clock, random, sealingKeys: () => [SEALING], mqttUrl });
+  const enrol = async () => {
+    const { token } = await terminals.issueEnrolmentToken();
+    return terminals.enrol({ token, name: "kiosk", signingKey: SIGNING });
+  };
+  return { store, clock, terminals, enrol };
+};
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+t.test("a token gives a terminal its identity", async (t) => {
+  const { terminals, clock, enrol } = await open(t);
+  const reply = await enrol();
+  t.match(reply, {
+    mqtt: { url: "mqtt://broker.example:1883", username: reply.terminal },
+    sealingKeys: [SEALING],
+    serverTime: isoTime(clock.now()),
+  });
+  t.ok(await terminals.authenticate(reply.terminal, bytes(reply.mqtt.password)));
+  t.notOk(await terminals.authenticate(reply.terminal, bytes("guess")));
+  t.notOk(await terminals.authenticate("nobody", bytes(reply.mqtt.password)));
+  t.same(await terminals.signingKey(reply.terminal), SIGNING);
+});
+
+t.test("a token is good once, for a while, and for whoever has it whole", async (t) => {
+  const { terminals, clock } = await open(t);
+  const enrol = (token: string) => terminals.enrol({ token, name: "kiosk", signingKey: SIGNING });
+  const invalid = { code: "enrolment_token_invalid" };
+  const { token } = await terminals.issueEnrolmentToken();
+  await t.rejects(enrol(token.slice(1)), invalid);
+  await t.rejects(enrol("A".repeat(43)), invalid);
+  const at_once = await Promise.allSettled([enrol(token), enrol(token), enrol(token)]);
+  t.equal(at_once.filter(({ status }) => status === "fulfilled").length, 1);
+  await t.rejects(enrol(token), invalid);
+  const late = await terminals.issueEnrolmentToken(Hours(1));
+  await clock.advance(Hours(1));
+  await t.rejects(enrol(late.token), invalid);
+});
+
+t.test("a key that cannot sign is refused, and does not use up the token", async (t) => {
+  const { terminals } = await open(t);
+  const { token } = await terminals.issueEnrolmentToken();
+  await t.rejects(terminals.enrol({ token, name: "kiosk", signingKey: SEALING }), { code: "enrolment_key_unsuitable" });
+  await t.resolves(terminals.enrol({ token, name: "kiosk", signingKey: SIGNING }));
+});
+
+t.test("a revoked terminal is nobody any more", async (t) => {
+  const { terminals, clock, store, enrol } = await open(t);
+  const { terminal, mqtt } = await enrol();
+  const cut: string[] = [];
+  terminals.onRevoked((id) => cut.push(id));
+  await terminals.revoke(terminal);
+  const first = clock.now();
+  await clock.advance(Seconds(1));
+  await terminals.revoke(terminal);
+  t.same(cut, [terminal, terminal]);
+  t.notOk(await terminals.authenticate(terminal, bytes(mqtt.password)));
+  await t.rejects(terminals.signingKey(terminal), { code: "terminal_revoked" });
+  await t.rejects(terminals.signingKey("nobody"), { code: "terminal_unknown" });
+  await t.rejects(terminals.revoke("nobody"), { code: "terminal_unknown" });
+  const row = await store.selectFrom("terminals").selectAll().where("id", "=", terminal).executeTakeFirstOrThrow();
+  t.equal(row.revoked_at, first, "the first time counts");
+});
+
+t.test("neither token nor password is kept", async (t) => {
+  const { terminals, store } = await open(t);
+  const { token } = await terminals.issueEnrolmentToken();
+  const { mqtt } = await terminals.enrol({ token, name: "kiosk", signingKey: SIGNING });
+  const rows = JSON.stringify([
+    await store.selectFrom("terminals").selectAll().execute(),
+    await store.selectFrom("enrolment_tokens").selectAll().execute(),
+  ]);
+  t.notOk(rows.includes(token));
+  t.notOk(rows.includes(mqtt.password));
+});
