@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
 import t from "tap";
 import { SimulatedClock } from "../../simulated-clock.ts";
@@ -25,6 +27,24 @@ t.test("charges a card with its PIN, and one that needs none", async (t) => {
   t.equal(bank.books.charged("credit"), 5_00);
   t.same(acquirer.failures.size, 0);
 });
+
+t.test(
+  "overwrites its copies of track and PIN block while the bank still thinks, and what it sent after",
+  async (t) => {
+    const { acquirer, keys } = await signedOn(t);
+    const charge = withPin(keys, 1_00);
+    const copies = t.capture(SensitiveBytes, "copyOf", SensitiveBytes.copyOf);
+    const writes = t.capture(Socket.prototype, "write", Socket.prototype.write);
+    const charging = acquirer.charge(charge);
+    t.same(
+      copies().map((call) => "returned" in call && call.returned.wiped),
+      [true, true],
+    );
+    await charging;
+    const [sent] = writes().map(({ args: [chunk] }) => chunk);
+    t.ok(sent instanceof Uint8Array && sent.length > 100 && sent.every((byte) => byte === 0));
+  },
+);
 
 t.test("tells a declined charge by the bank's code, and nothing is charged", async (t) => {
   const { acquirer, bank } = await signedOn(t);
@@ -142,6 +162,15 @@ t.test(
     t.equal(bank.books.totalCharged, 0);
   },
 );
+
+t.test("every loss of a line that worked is followed by an early attempt", async (t) => {
+  const { acquirer, clock } = await signedOn(t);
+  for (let times = 0; times < 3; times++) {
+    await t.rejects(acquirer.charge(withoutPin(10_67)), { code: "acquirer_outcome_unknown" });
+    await clock.advance(Seconds(0.5));
+    await until(() => acquirer.ready);
+  }
+});
 
 t.test("a bank killed between request and reply, and started again with the same books", async (t) => {
   const { acquirer, bank: killed, clock } = await signedOn(t);
