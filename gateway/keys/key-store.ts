@@ -26,9 +26,12 @@ export interface KeyStore {
    */
   loadWorkingKeys(field62: Uint8Array): void;
 
-  /** An ISO 9564-1 format 0 PIN block, 8 bytes, encrypted under the PIN working key. `pin` and `pan` are ASCII digits. */
+  /**
+   * An ISO 9564-1 format 0 PIN block, 8 bytes, encrypted under the PIN working key. `pin` and `pan` are ASCII digits.
+   * @throws WorkingKeysMissing before the first sign-on | PinBlockPin | PinBlockPan
+   */
   encryptPinBlock(pin: SensitiveBytes, pan: SensitiveBytes): Uint8Array;
 
-  /** The acquirer's MAC over MTI to field 63, the 8 bytes of field 64. */
+  /** The acquirer's MAC over MTI to field 63, the 8 bytes of field 64. @throws WorkingKeysMissing before the first sign-on */
   acquirerMac(message: Uint8Array): Uint8Array;
 }
