@@ -389,6 +389,12 @@ export class GatewayConfigInvalid extends failure("gateway_config_invalid", {
   }
 }
 
+export class DataDirectoryNotWritable extends failure("data_directory_not_writable", {
+  what: "The directory of a gateway could not be made or written to.",
+  means: "The gateway's config and keys were not made.",
+  todo: "Choose a directory that this user may write to.",
+}) {}
+
 export class DataDirectoryNotEmpty extends failure("data_directory_not_empty", {
   what: "There is already a gateway in this directory.",
   means: "Nothing was written: its keys and its database stay as they are.",

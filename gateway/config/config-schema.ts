@@ -23,7 +23,11 @@ const byKind = <B extends Type.TObject[]>(kinds: string, ...branches: [...B]) =>
   });
 
 const publicUrl = Type.Optional(
-  Type.String({ pattern: "^mqtts?://[^/@]+$", description: "the mqtt:// or mqtts:// URL that terminals reach it by" }),
+  Type.String({
+    format: "url",
+    pattern: "^mqtts?://[^/@]+$",
+    description: "the mqtt:// or mqtts:// URL that terminals reach it by",
+  }),
 );
 
 const EmbeddedBroker = Type.Object(
@@ -39,6 +43,7 @@ const EmbeddedBroker = Type.Object(
 const ExternalBroker = strict({
   kind: Type.Literal("external"),
   url: Type.String({
+    format: "url",
     pattern: "^mqtts?://[^/@]+$",
     description: "an mqtt:// or mqtts:// URL without credentials in it",
   }),
@@ -49,7 +54,11 @@ const ExternalBroker = strict({
 
 const SimulatedPhone = strict({
   kind: Type.Literal("simulated", { description: "simulated" }),
-  url: Type.String({ pattern: "^wss?://[^@]+$", description: "the ws:// or wss:// URL of the phone simulator" }),
+  url: Type.String({
+    format: "url",
+    pattern: "^wss?://[^@]+$",
+    description: "the ws:// or wss:// URL of the phone simulator",
+  }),
 });
 
 export const GatewayConfig = strict({
@@ -59,17 +68,15 @@ export const GatewayConfig = strict({
     /** What terminals are enrolled at. */
     publicUrl: Type.Optional(
       Type.String({
+        format: "url",
         pattern: "^https?://[^@?#]+[^@?#/]$",
         description: "the http:// or https:// URL that the API is reached by, without a slash at its end",
       }),
     ),
-    trustedProxies: Type.Array(
-      Type.String({ pattern: "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", description: "an IP address or a network" }),
-      {
-        default: [],
-        description: "a list of addresses or networks of the reverse proxies in front of the gateway",
-      },
-    ),
+    trustedProxies: Type.Array(Type.String({ format: "ip-or-network", description: "an IP address or a network" }), {
+      default: [],
+      description: "a list of addresses or networks of the reverse proxies in front of the gateway",
+    }),
   }),
   store: strict({ path }),
   keys: strict({ file: path }),

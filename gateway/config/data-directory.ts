@@ -1,6 +1,6 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { DataDirectoryNotEmpty } from "../errors.ts";
+import { DataDirectoryNotEmpty, DataDirectoryNotWritable } from "../errors.ts";
 import { generateKeyFile } from "../keys/key-file.ts";
 import type { GatewayConfig } from "./config-schema.ts";
 
@@ -32,17 +32,19 @@ const EXAMPLE: GatewayConfig = {
 /**
  * Makes a gateway's directory, for its owner only: an example config and a key file with a new sealing key.
  * @returns the paths of both files
- * @throws DataDirectoryNotEmpty | KeyFileExists
+ * @throws DataDirectoryNotEmpty | DataDirectoryNotWritable | KeyFileExists
  */
 export async function makeDataDirectory(directory: string): Promise<{ config: string; keys: string }> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const config = join(directory, CONFIG_FILE);
   const keys = join(directory, KEY_FILE);
   try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     await using file = await open(config, "wx", 0o600);
     await file.writeFile(`${JSON.stringify(EXAMPLE, null, 2)}\n`);
   } catch (cause) {
-    throw new DataDirectoryNotEmpty({ detail: config, cause });
+    const { code = "unknown" } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST") throw new DataDirectoryNotEmpty({ detail: config, cause });
+    throw new DataDirectoryNotWritable({ detail: `${directory}: ${code}`, cause });
   }
   await generateKeyFile(keys);
   return { config, keys };

@@ -1,8 +1,16 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import { GatewayConfigInvalid } from "../errors.ts";
 import { GatewayConfig } from "./config-schema.ts";
+
+/** An IP address, or one with the length of its network's prefix (RFC 4632 3.1, RFC 4291 2.3). */
+function isIpOrNetwork(text: string): boolean {
+  const [address = "", bits = "0", ...rest] = text.split("/");
+  const version = isIP(address);
+  return version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+}
 
 const PREFIX = "SWIPEWIRE_GATEWAY_";
 /** Names the config file itself. */
@@ -16,6 +24,7 @@ const validate = new Ajv2020({
   strict: true,
   strictTypes: false,
   strictRequired: false,
+  formats: { url: (text: string) => URL.canParse(text), "ip-or-network": isIpOrNetwork },
 }).compile<GatewayConfig>(GatewayConfig);
 
 /**

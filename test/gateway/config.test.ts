@@ -40,6 +40,7 @@ t.test("a new directory holds a config that is right, for its owner only", async
   t.equal(statSync(config.keys.file).mode & 0o777, 0o600);
   t.equal(statSync(join(file, "..")).mode & 0o777, 0o700);
   await t.rejects(makeDataDirectory(join(file, "..")), { code: "data_directory_not_empty" });
+  await t.rejects(makeDataDirectory(join(file, "below-a-file")), { code: "data_directory_not_writable" });
 });
 
 t.test("the environment has the last word", async (t) => {
@@ -69,7 +70,7 @@ t.test("every problem is told at once: where, what was given, what is allowed", 
     file,
     JSON.stringify({
       ...settings,
-      http: { host: "", prot: 1, trustedProxies: ["everyone"] },
+      http: { host: "", prot: 1, trustedProxies: ["10.0.0.0/33"] },
       broker: { kind: "embeded" },
       acquirer: { ...settings.acquirer, terminal: "1" },
       voice: { kind: "simulated", url: "http://user:secret@127.0.0.1" },
@@ -85,7 +86,7 @@ t.test("every problem is told at once: where, what was given, what is allowed", 
       'FILE: http.host: got ""; allowed: a host name or an IP address',
       "FILE: http.port: got nothing; allowed: a port from 0 (any free one) to 65535",
       "FILE: http.prot: unknown; allowed here: host, port, publicUrl, trustedProxies",
-      'FILE: http.trustedProxies.0: got "everyone"; allowed: an IP address or a network',
+      'FILE: http.trustedProxies.0: got "10.0.0.0/33"; allowed: an IP address or a network',
       'FILE: broker.kind: got "embeded"; allowed: an object whose kind is embedded or external',
       'FILE: acquirer.terminal: got "1"; allowed: 8 letters or digits (ISO 8583 field 41)',
       'FILE: voice.url: got "http://…@127.0.0.1"; allowed: the ws:// or wss:// URL of the phone simulator',
@@ -105,6 +106,8 @@ t.test("a password is never shown", async (t) => {
   t.match(text, "broker.password");
   t.match(text, "broker.url");
   t.notMatch(text, /271828|hidden/);
+  const broken = await configFile(t, { broker: { ...external, url: "mqtt://[" } });
+  t.match(problemsOf(broken.file), [/^FILE: broker\.url: got "mqtt:\/\/\["/]);
 });
 
 t.test("a broker that listens everywhere needs a URL that terminals can be told", async (t) => {
