@@ -345,3 +345,22 @@ t.test("a broker that goes away and comes back loses nothing", async (t) => {
   const { body } = await back.hear("payment.result");
   t.match(body, { payment: submit.body.payment, outcome: "approved" });
 });
+
+t.test("terminals see whether the gateway is there, also after it is gone", async (t) => {
+  const f = await open(t);
+  const { client } = await f.connect(await f.enrolKiosk());
+  const states = (wanted: string) =>
+    new Promise<void>((resolve) => {
+      client.on("message", (topic, payload) => {
+        if (topic === topics.gatewayPresence && JSON.parse(String(payload)).state === wanted) resolve();
+      });
+    });
+  await client.unsubscribeAsync(topics.gatewayPresence);
+  const online = states("online");
+  await client.subscribeAsync(topics.gatewayPresence, { qos: 1 });
+  await online;
+  const offline = states("offline");
+  await f.link.close();
+  await offline;
+  t.pass();
+});
