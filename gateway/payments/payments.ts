@@ -145,18 +145,8 @@ export class Payments {
       .where("state", "in", Object.keys(progressStates) as (keyof typeof progressStates)[])
       .execute();
     for (const payment of unfinished) {
-      if (!isProgress(payment.state)) continue;
-      const cause = PaymentInterrupted.code;
-      const to = progressStates[payment.state].afterCrash;
-      if (to === "failed") {
-        await this.#end(payment, { outcome: to, cause });
-      } else if (payment.state === "reversing") {
-        this.#keep(this.#reverse(payment));
-      } else {
-        this.#keep(
-          this.#reverse(await this.#move(payment, "reversing", cause, { reason: cause, reversal_reason: NO_ANSWER })),
-        );
-      }
+      // One that can't be settled must not keep the others, and the gateway, from going on.
+      await this.#resume(payment).catch((failure) => this.#givenUp(failure));
     }
   }
 
@@ -169,6 +159,21 @@ export class Payments {
     await Promise.allSettled(this.#turns.values());
     for (const { stop } of this.#live.values()) stop.abort(new PaymentInterrupted());
     await Promise.allSettled(this.#background);
+  }
+
+  async #resume(payment: PaymentRow): Promise<void> {
+    if (!isProgress(payment.state)) return;
+    const cause = PaymentInterrupted.code;
+    const to = progressStates[payment.state].afterCrash;
+    if (to === "failed") {
+      await this.#end(payment, { outcome: to, cause });
+      return;
+    }
+    const reversing =
+      payment.state === to
+        ? payment
+        : await this.#move(payment, to, cause, { reason: cause, reversal_reason: NO_ANSWER });
+    this.#keep(this.#reverse(reversing));
   }
 
   async #accept(terminal: string, submission: LinkBody<"swipe.submit">): Promise<Authorisation> {
@@ -358,11 +363,13 @@ export class Payments {
 
   /** Runs on by itself. What it could not write down is on disk as it was, for the next start to recover. */
   #keep(work: Promise<void>): void {
-    const kept = work.catch((failure) => {
-      this.#logger.fatal({ code: codeOf(failure), kind: kindOf(failure) }, "a payment could not go on");
-    });
+    const kept = work.catch((failure) => this.#givenUp(failure));
     this.#background.add(kept);
     void kept.finally(() => this.#background.delete(kept));
+  }
+
+  #givenUp(failure: unknown): void {
+    this.#logger.fatal({ code: codeOf(failure), kind: kindOf(failure) }, "a payment could not go on");
   }
 
   #log(payment: PaymentRow, code: string, failure: unknown): void {

@@ -8,7 +8,7 @@ interface ProgressState {
   /** How long the payment may stay in it; undefined where it stays until done. */
   readonly limit: Duration | undefined;
   /** Where a gateway that starts anew takes a payment it finds in this state. */
-  readonly afterCrash: PaymentStateName;
+  readonly afterCrash: "failed" | "reversing";
 }
 
 /**
@@ -24,10 +24,11 @@ export const progressStates: Readonly<Record<PaymentProgress, ProgressState>> = 
   },
   calling: { next: ["collecting", "failed", "cancelled"], limit: Seconds(45), afterCrash: "failed" },
   collecting: { next: ["charging", "failed", "cancelled"], limit: Seconds(125), afterCrash: "failed" },
-  // `failed` only where the acquirer says that nothing was sent. The limit stands behind the acquirer's own.
+  // `failed` only where the acquirer says that nothing was sent. The limit stands behind the acquirer's own, whose
+  // longest is five minutes.
   charging: {
     next: ["approved", "declined", "failed", "reversing"],
-    limit: Seconds(120),
+    limit: Seconds(330),
     afterCrash: "reversing",
   },
   reversing: { next: ["reversed"], limit: undefined, afterCrash: "reversing" },

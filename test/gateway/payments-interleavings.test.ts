@@ -55,7 +55,7 @@ t.test("whatever happens in whatever order, nobody is charged twice and all book
         if (sent.length % 2 === 0) await settle();
       }
       process.bank.deafTo = 0;
-      await f.clock.advance(Seconds(600));
+      await f.clock.advance(Seconds(1_000));
       const wrong = await disagreements(f, process);
       for (const { payment } of sent) {
         const results = new Set(f.storyOf(payment).filter((word) => !isProgress(word as PaymentStateName)));

@@ -161,7 +161,7 @@ t.test("a bank that never settles at all is not waited for without end", async (
   const swipe = await f.submission((await f.placeOrder()).order);
   await f.payments.submit(f.kiosk.id, swipe);
   await settle();
-  await f.clock.advance(Minutes(2));
+  await f.clock.advance(Minutes(6));
   t.equal(f.storyOf(swipe.payment).at(-1), "reversed: payment_timed_out");
   t.equal(f.books.total, 0);
 });
