@@ -62,10 +62,11 @@ export async function isLockedOut(trx: Transaction, terminalId: string, now: Ins
 export async function countMiss(trx: Transaction, terminalId: string, now: Instant): Promise<void> {
   const before = await trx
     .selectFrom("code_guesses")
-    .select(["misses", "window_from", "locked_until"])
+    .select(["misses", "window_from"])
     .where("terminal_id", "=", terminalId)
     .executeTakeFirst();
-  const goesOn = before !== undefined && before.locked_until === null && before.window_from + MISS_WINDOW > now;
+  // A lock outlasts the window, so that the first miss after it begins a new one.
+  const goesOn = before !== undefined && before.window_from + MISS_WINDOW > now;
   const misses = goesOn ? before.misses + 1 : 1;
   const counted = {
     misses,

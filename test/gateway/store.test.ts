@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openStore } from "@swipewire/gateway/store/store";
+import Database from "better-sqlite3";
 import { sql } from "kysely";
 import t from "tap";
 import { openShopFloor } from "./shop-floor.ts";
@@ -79,15 +80,21 @@ t.test("amounts and states outside the protocol are refused by the tables themse
   await t.rejects(update("merchant_id = 'nobody'"), /FOREIGN KEY/);
 });
 
-t.test("two processes on one file wait for each other", async (t) => {
-  const path = join(t.testdir(), "gateway.sqlite");
-  const [one, other] = [await openShopFloor({ path }), await openStore(path)];
-  t.teardown(() => Promise.all([one.store.destroy(), other.destroy()]));
-  await one.placeOrder();
-  await other.updateTable("orders").set({ product: "Black tea" }).execute();
-  await one.placeOrder();
-  t.same(await other.selectFrom("orders").select("product").orderBy("order_number").execute(), [
-    { product: "Black tea" },
-    { product: "Green tea" },
-  ]);
-});
+t.test(
+  "a transaction holds the lock from its beginning, so that none fails between its reading and its writing",
+  async (t) => {
+    const path = join(t.testdir(), "gateway.sqlite");
+    const { store } = await openShopFloor({ path });
+    // Another process that does not wait.
+    const other = new Database(path, { timeout: 0 });
+    t.teardown(() => other.close());
+    t.teardown(() => store.destroy());
+    await store.transaction().execute(async (trx) => {
+      await trx.selectFrom("merchants").select("id").execute();
+      t.throws(() => other.exec("update merchants set name = 'Other'"), /locked/);
+      await trx.updateTable("merchants").set({ name: "Coffee House" }).execute();
+    });
+    other.exec("update merchants set name = name || '!'");
+    t.same(await store.selectFrom("merchants").select("name").execute(), [{ name: "Coffee House!" }]);
+  },
+);
