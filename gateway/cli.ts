@@ -7,7 +7,6 @@ import type { GatewayConfig } from "./config/config-schema.ts";
 import { makeDataDirectory } from "./config/data-directory.ts";
 import { CONFIG_FILE_VARIABLE, readConfig } from "./config/read-config.ts";
 import { GatewayConfigInvalid } from "./errors.ts";
-import { startGateway } from "./gateway.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
 import { openStore, type Store } from "./store/store.ts";
@@ -27,6 +26,8 @@ const configOf = ({ config: file }: Flags): GatewayConfig => readConfig({ file, 
 
 async function run(flags: Flags): Promise<void> {
   const config = configOf(flags);
+  // Loaded here, for the other commands need little of it.
+  const { startGateway } = await import("./gateway.ts");
   const logger = pino({ level: config.log.level, base: null });
   const gateway = await startGateway({ config, clock, random, logger });
   const stop = (signal: NodeJS.Signals) => {
