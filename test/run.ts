@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { relative, sep } from "node:path";
 import { parseArgs } from "node:util";
 import t from "tap";
-import { type FinalResults, Parser } from "tap-parser";
+import { Parser, type Result } from "tap-parser";
 
 /**
  * Runs the tests, each file in a process of its own, and closes with one line: `N passed, N failed, N skipped`.
@@ -46,16 +46,32 @@ suite.jobs = availableParallelism();
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-/** The points of a result, told with the names of the subtests that lead to them. */
-function failuresOf(results: FinalResults): string {
-  return results.failures
-    .map((point) => `  ${point.fullname || point.name}\n${indent(JSON.stringify(point.diag, null, 2))}`)
-    .join("\n");
+/** Without tap's coverage and its records of every process, which nobody here reads. */
+const testEnvironment = {
+  ...process.env,
+  TAP_OMIT_VERSION: "1",
+  _TAPJS_PROCESSINFO_COVERAGE_: "0",
+  _TAPJS_PROCESSINFO_EXCLUDE_: ".",
+};
+
+/** Failed points, with the names of the subtests that lead to them; a subtest's own point only repeats them. */
+const failures: string[] = [];
+function collectFailures(parser: Parser): void {
+  const subtests = new Set<string>();
+  parser.on("child", (child: Parser) => {
+    subtests.add(child.name);
+    collectFailures(child);
+  });
+  parser.on("assert", ({ ok, skip, todo, name, fullname, diag }: Result) => {
+    if (ok || skip || todo || subtests.has(name)) return;
+    failures.push(`${fullname} > ${name}\n${JSON.stringify(diag ?? {}, null, 2)}`);
+  });
 }
-const indent = (text = "") => text.replaceAll(/^/gm, "    ");
 
 // What the suite itself would print is nested TAP; the lines below say the same to a person.
-suite.pipe(new Parser());
+const parser = new Parser();
+collectFailures(parser);
+suite.pipe(parser);
 
 await Promise.all(
   files.map(async (file) => {
@@ -68,7 +84,7 @@ await Promise.all(
     const results = await suite.spawn(
       process.execPath,
       [file],
-      { buffered: true, timeout: 120_000, env: { ...process.env, TAP_OMIT_VERSION: "1" } },
+      { buffered: true, timeout: 120_000, env: testEnvironment },
       file,
     );
     counts.passed += results?.pass ?? 0;
@@ -76,10 +92,10 @@ await Promise.all(
     counts.failed += results?.ok ? 0 : Math.max(1, results?.fail ?? 0);
     counts.skipped += results?.skip ?? 0;
     say(`${results?.ok ? "ok  " : "FAIL"} ${file}: ${results?.count ?? 0} in ${Math.round(results?.time ?? 0)} ms`);
-    if (results && !results.ok) say(failuresOf(results));
   }),
 );
 
+for (const failure of failures) say(failure);
 if (missing.length > 0) {
   say(`Not installed here: ${missing.join(", ")}. To run their groups: apt-get install ${missing.join(" ")}`);
 }

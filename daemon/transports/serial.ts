@@ -1,7 +1,7 @@
+import { backoff } from "@swipewire/protocol/backoff";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Millis, type Timer } from "@swipewire/protocol/time";
 import { SerialPort, type SerialPortMock } from "serialport";
-import { backoff } from "../backoff.ts";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";

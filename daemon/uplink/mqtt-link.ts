@@ -1,8 +1,8 @@
+import { backoff } from "@swipewire/protocol/backoff";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
 import type { Logger } from "pino";
-import { backoff } from "../backoff.ts";
 import { UplinkBrokerRefused, UplinkBrokerUnreachable, UplinkSubscriptionRefused } from "../errors.ts";
 import type { BrokerLink, BrokerListener } from "./broker-link.ts";
 

@@ -84,8 +84,9 @@ export class Uplink implements SessionUplink {
     this.#options.link.open({
       connected: () => {
         this.#announce();
-        // The gateway's presence is retained: it comes next, and the waiting messages go out with it or right now.
         this.#sender.repeatAll();
+        // The gateway's presence is retained: a broker may send it before it confirms the subscription.
+        if (this.#gatewayOnline) listener.reachChanged();
       },
       disconnected: () => {
         this.#gatewayOnline = false;

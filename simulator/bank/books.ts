@@ -53,6 +53,7 @@ export class Books {
   /** Reversed before they came. */
   readonly #barred = new Set<string>();
   readonly #wrongPins = new Map<string, number>();
+  readonly #listeners: ((entry: JournalEntry) => void)[] = [];
   #references = 0;
 
   constructor(cards: readonly BankCard[]) {
@@ -61,6 +62,11 @@ export class Books {
 
   get journal(): readonly JournalEntry[] {
     return this.#journal;
+  }
+
+  /** Calls `listener` with every entry, before the terminal is answered. */
+  onEntry(listener: (entry: JournalEntry) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Minor units that the bank holds a card to, by its name. */
@@ -120,7 +126,9 @@ export class Books {
     { amount, card, responseCode }: Pick<JournalEntry, "amount" | "card" | "responseCode">,
     at: Instant,
   ): void {
-    this.#journal.push({ kind, terminal, batch, trace, amount, ...(card && { card }), responseCode, at });
+    const entry = { kind, terminal, batch, trace, amount, ...(card && { card }), responseCode, at };
+    this.#journal.push(entry);
+    for (const listener of this.#listeners) listener(entry);
   }
 
   /**

@@ -33,6 +33,8 @@ export interface SystemOptions {
   readonly replySeconds: number;
   /** What the bank knows; the test cards unless told. */
   readonly cards?: readonly BankCard[];
+  /** Has a last word on the gateway's config: another broker, another way to the bank. */
+  readonly adjust?: (config: GatewayConfig) => GatewayConfig;
 }
 
 /** Everything that a payment needs, on loopback ports of this machine. */
@@ -84,9 +86,11 @@ export function gatewayConfig(around: {
   };
 }
 
+const same = <T>(value: T): T => value;
+
 /** Starts bank, phones, shop, gateway and terminal, and introduces them to each other. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const { folder, family, clock, random, logger, replySeconds, cards = testCards } = options;
+  const { folder, family, clock, random, logger, replySeconds, cards = testCards, adjust = same } = options;
   const local = { host: HOST, port: 0, clock, random };
   await using starting = new AsyncDisposableStack();
 
@@ -97,7 +101,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const shop = await startShop({ ...local, logger: logger.child({ program: "shop" }) });
   starting.defer(() => shop.close());
 
-  const config = gatewayConfig({ folder, bankPort: bank.port, phonesUrl: phones.url, replySeconds });
+  const config = adjust(gatewayConfig({ folder, bankPort: bank.port, phonesUrl: phones.url, replySeconds }));
   await makeKeyFile(config.keys.file);
   const gateway = await startGateway({ config, clock, random, logger: logger.child({ program: "gateway" }) });
   starting.defer(() => gateway.close());

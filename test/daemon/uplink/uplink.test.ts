@@ -300,6 +300,15 @@ t.test("the gateway is within reach when the broker is, and its presence says so
   t.notOk(uplink.withinReach, "what was known of it is out of date");
 });
 
+t.test("hears of the gateway also when its presence comes before the subscription is confirmed", async (t) => {
+  const { uplink, news, link, gateway } = begin({ connected: false });
+  gateway("online");
+  t.notOk(uplink.withinReach);
+  link.connect();
+  t.ok(uplink.withinReach);
+  t.equal(news.at(-1), "within reach");
+});
+
 t.test("keeps its own presence retained: reader, version, and offline at the end", async (t) => {
   const { link, uplink } = begin();
   uplink.readerChanged({ connected: true, family: "ascii", name: "counter" });
