@@ -43,6 +43,8 @@ if (files.length === 0) throw new Error("no test file matches");
 
 const suite = t;
 suite.jobs = availableParallelism();
+// Each file has a limit of its own; together they take what they take.
+suite.setTimeout(0);
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -76,9 +78,9 @@ suite.pipe(parser);
 await Promise.all(
   files.map(async (file) => {
     const [group] = services.filter(([name]) => file.startsWith(`services${sep}${name}${sep}`));
-    if (group && missing.includes(group[0]) && !process.env["CI"]) {
-      counts.skipped++;
-      say(`skip ${file}: needs ${group[0]}`);
+    if (group && missing.includes(group[0])) {
+      counts[process.env["CI"] ? "failed" : "skipped"]++;
+      say(`${process.env["CI"] ? "FAIL" : "skip"} ${file}: needs the package ${group[0]}`);
       return;
     }
     const results = await suite.spawn(

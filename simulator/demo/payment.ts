@@ -1,6 +1,6 @@
 import type { SessionView } from "@swipewire/protocol/messages/local-session";
 import type { PaymentOutcome } from "@swipewire/protocol/messages/terminal-link";
-import { type Clock, type Instant, isoTime, Millis } from "@swipewire/protocol/time";
+import { type Clock, type Duration, type Instant, isoTime } from "@swipewire/protocol/time";
 import type { TestCard } from "../cards/test-cards.ts";
 import { DemoStuck } from "../errors.ts";
 import { typingPayer } from "../phone/payer.ts";
@@ -19,6 +19,8 @@ export interface Visit {
   readonly pin?: Uint8Array;
   /** E.164. */
   readonly phone: string;
+  /** From one key of the phone to the next. */
+  readonly typing: Duration;
 }
 
 export interface PaymentEnd {
@@ -73,7 +75,7 @@ export async function pay(
   frame.fill(0);
   report(8, `${pinByServiceCode(swiped)}; ${visit.pin ? "the payer gives a phone number" : "the payer says no"}`);
 
-  if (visit.pin) phone.script = typingPayer(Uint8Array.of(...visit.pin, 0x23), Millis(400), Millis(120));
+  if (visit.pin) phone.script = typingPayer(Uint8Array.of(...visit.pin, 0x23), visit.typing, visit.typing);
   const talk = phoneTalk(phone, clock);
   const told = shop.nextEvent().then((event) => ({ event, at: clock.now() }));
   const taken = watch(session, ({ step }) => step === "paying" || step === "result");

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { balance, checkZero } from "@swipewire/gateway/ledger/ledger";
+import { Millis } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { type PaymentEnd, pay, type Visit } from "@swipewire/simulator/demo/payment";
 import { type StepReport, stepNames } from "@swipewire/simulator/demo/steps";
@@ -31,6 +32,7 @@ const visit = (number: number, name: string, changes: Partial<Visit> = {}): Visi
   orderNumber: `T-${number}`,
   pin: card(name).pin,
   phone: PHONE,
+  typing: Millis(1),
   ...changes,
 });
 
