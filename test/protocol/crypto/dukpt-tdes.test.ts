@@ -13,6 +13,7 @@ import { encryptCbc, encryptEcb, tdesKey, zeroPadded } from "@swipewire/protocol
 import fc from "fast-check";
 import t from "tap";
 import vectors from "../../fixtures/dukpt-tdes.json" with { type: "json" };
+import idtech from "../../fixtures/idtech.json" with { type: "json" };
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 const hex = (value: Uint8Array) => Buffer.from(value).toString("hex").toUpperCase();
@@ -60,6 +61,13 @@ t.test("every row of X9.24-1 A.4: transaction key, all usage keys, PIN block, MA
       },
       row.ksn,
     );
+  }
+});
+
+t.test("derives the data keys that ID TECH's manuals print", async (t) => {
+  for (const { ksn, dataKey } of [idtech.original_format, idtech.unimag_key]) {
+    const transactionKey = deriveTransactionKey(deriveInitialKey(bytes(idtech.bdk), bytes(ksn)), bytes(ksn));
+    t.equal(hex(usageKey(transactionKey, "data-request")), dataKey, ksn);
   }
 });
 

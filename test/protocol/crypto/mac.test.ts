@@ -4,8 +4,8 @@ import { retailMac } from "@swipewire/protocol/crypto/retail-mac";
 import { decryptEcb, encryptEcb, tdesKey } from "@swipewire/protocol/crypto/tdes";
 import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
 import t from "tap";
-import dukpt from "../../fixtures/dukpt-tdes.json" with { type: "json" };
 import macs from "../../fixtures/mac.json" with { type: "json" };
+import magtek from "../../fixtures/magtek.json" with { type: "json" };
 import unionpay from "../../fixtures/unionpay-8583.json" with { type: "json" };
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
@@ -20,17 +20,12 @@ t.test("retail MAC: the published vectors", async (t) => {
 });
 
 t.test("retail MAC: MagTek's command MACs are it, over one block, under the MAC request key", async (t) => {
-  // MagTek D99875475-10 appendix D, example 9.
-  const commands = [
-    { ksn: "FFFF9876543210E00010", message: "01060201", mac: "8720CE23" },
-    { ksn: "FFFF9876543210E00010", message: "01051E", mac: "5157FCBC" },
-    { ksn: "FFFF9876543210E00011", message: "01051F", mac: "4885838C" },
-    { ksn: "FFFF9876543210E00012", message: "010520", mac: "442A09E6" },
-  ];
-  for (const { ksn, message, mac } of commands) {
-    const initialKey = deriveInitialKey(bytes(dukpt.bdk), bytes(ksn));
+  for (const { ksn, message_padded, mac_key, tdes_ecb, mac_first4 } of magtek.command_macs) {
+    const initialKey = deriveInitialKey(bytes(magtek.bdk), bytes(ksn));
     const key = usageKey(deriveTransactionKey(initialKey, bytes(ksn)), "mac-request");
-    t.equal(hex(retailMac(key, bytes(message)).subarray(0, 4)), mac, message);
+    t.equal(hex(key), mac_key, message_padded);
+    t.equal(hex(encryptEcb(tdesKey(key), bytes(message_padded))), tdes_ecb, message_padded);
+    t.equal(hex(retailMac(key, bytes(message_padded)).subarray(0, 4)), mac_first4, message_padded);
   }
 });
 
