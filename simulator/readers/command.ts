@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
 import { systemClock } from "@swipewire/protocol/time";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -8,8 +9,6 @@ import { PtyReader } from "./pty-reader.ts";
 import { PUBLISHED_BDK } from "./published-frames.ts";
 import { virtualReader } from "./virtual-reader.ts";
 
-/** Families whose frames travel a serial line; MagTek's are USB reports. */
-const ON_A_LINE: readonly ReaderFamily[] = ["ascii", "idtech"];
 const FIRST_KSN = "62994901190000000001";
 
 function baudRate(text: string): number {
@@ -19,12 +18,16 @@ function baudRate(text: string): number {
   return baud;
 }
 
-/** `reader`: a virtual serial reader on a pseudo-terminal. Each line of standard input is a swipe; its end unplugs it. */
+/** `reader`: a virtual reader on a pseudo-terminal. Each line of standard input is a swipe; its end unplugs it. */
 export function addReaderCommand(program: Command): void {
   program
     .command("reader")
-    .description("put a virtual serial reader on a pseudo-terminal; each line typed swipes a card (needs socat)")
-    .addOption(new Option("--family <name>", "what it sends").choices(ON_A_LINE).default("ascii"))
+    .description("put a virtual reader on a pseudo-terminal; each line typed swipes a card (needs socat)")
+    .addOption(
+      new Option("--family <name>", "what it sends; of MagTek the bare report, which real readers send over USB")
+        .choices(readerFamilyNames)
+        .default("ascii"),
+    )
     .requiredOption("--link <path>", "where to link the pseudo-terminal, for the daemon to open")
     .addOption(
       new Option("--card <name>", "the card that an empty line swipes; a line may name another")

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import { systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PtyReader } from "@swipewire/simulator/readers/pty-reader";
@@ -14,6 +15,7 @@ import t from "tap";
 const folder = mkdtempSync(join(tmpdir(), "swipewire-pty-"));
 t.teardown(() => rmSync(folder, { recursive: true }));
 const baud = 115_200;
+const ksn = Uint8Array.of(0x62, 0x99, 0x49, 1, 0x19, 0, 0, 0, 0, 1);
 
 async function openPort(path: string): Promise<SerialPort> {
   const port = new SerialPort({ path, baudRate: baud, autoOpen: false });
@@ -38,8 +40,8 @@ t.test(
   async (t) => {
     const pty = await PtyReader.open({ link: join(folder, "reader"), clock: systemClock, baud });
     t.teardown(() => pty.close());
-    for (const family of ["ascii", "idtech"] as const) {
-      const reader = virtualReader(family, { bdk, ksn: Uint8Array.of(0x62, 0x99, 0x49, 1, 0x19, 0, 0, 0, 0, 1) });
+    for (const family of readerFamilyNames) {
+      const reader = virtualReader(family, { bdk, ksn });
       const port = await openPort(pty.link);
       const frame = reader.nextFrame(testCard("magtek-sample"));
       const arrived = receive(port, frame.length);
@@ -64,22 +66,33 @@ t.test("a link that cannot be made is told", async (t) => {
   await t.rejects(PtyReader.open({ link, clock: systemClock, baud }), { code: "socat_failed" });
 });
 
-t.test("the command swipes a card for each line it is given, and an unknown name unplugs nothing", async (t) => {
-  const link = join(folder, "command");
-  const bin = join(import.meta.dirname, "../../../simulator/bin/swipewire-sim.js");
-  const command = spawn(process.execPath, [bin, "reader", "--link", link, "--baud", "115200"], {
-    stdio: ["pipe", "pipe", "ignore"],
+for (const family of readerFamilyNames) {
+  t.test(`the command swipes a card for each line, and an unknown name unplugs nothing: ${family}`, async (t) => {
+    const link = join(folder, family);
+    const bin = join(import.meta.dirname, "../../../simulator/bin/swipewire-sim.js");
+    const args = [
+      "reader",
+      "--family",
+      family,
+      "--link",
+      link,
+      "--baud",
+      "115200",
+      "--ksn",
+      Buffer.from(ksn).toString("hex"),
+    ];
+    const command = spawn(process.execPath, [bin, ...args], { stdio: ["pipe", "pipe", "ignore"] });
+    const exited = once(command, "exit");
+    await once(command.stdout, "data");
+    const port = await openPort(link);
+    const reader = virtualReader(family, { bdk, ksn });
+    const frame = reader.nextFrame(testCard("visa-no-pin"));
+    const arrived = receive(port, frame.length);
+    command.stdin.write("no-such-card\nvisa-no-pin\n");
+    t.strictSame(await arrived, frame);
+    await closed(port);
+    command.stdin.end();
+    t.equal((await exited)[0], 1);
+    t.notOk(existsSync(link));
   });
-  const exited = once(command, "exit");
-  await once(command.stdout, "data");
-  const port = await openPort(link);
-  const reader = virtualReader("ascii", { bdk, ksn: new Uint8Array(10) });
-  const frame = reader.nextFrame(testCard("visa-no-pin"));
-  const arrived = receive(port, frame.length);
-  command.stdin.write("no-such-card\nvisa-no-pin\n");
-  t.strictSame(await arrived, frame);
-  await closed(port);
-  command.stdin.end();
-  t.equal((await exited)[0], 1);
-  t.notOk(existsSync(link));
-});
+}
