@@ -58,6 +58,8 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const isGateway = (client: Client) => client.id === gateway.username;
 
   const note = (client: Client, failure: Error) => {
+    // The broker answers a DISCONNECT by destroying the stream (MQTT 3.1.1 3.14.4), which Duplex.from() calls an abort.
+    if (failure.name === "AbortError") return;
     const { code } = failure instanceof SwipewireError ? failure : { code: "broker_connection_lost" };
     // The client id is the client's own claim until it has logged in, so only an enrolled one is repeated.
     const terminal = connected.get(client.id) === client ? client.id : undefined;

@@ -83,6 +83,13 @@ t.test("presence is retained, and its last will is published for a terminal that
   t.equal((await gone).text, "offline");
 });
 
+t.test("a client that says goodbye is not logged as lost, whether terminal or gateway", async (t) => {
+  const { broker, need, log } = await open(t);
+  for (const username of [A, gateway.username]) await (await need(username)).endAsync();
+  await broker.close();
+  t.strictSame(log, []);
+});
+
 t.test("nobody is let in but enrolled terminals, each under its own client id", async (t) => {
   const { connect, logged } = await open(t);
   t.notOk(await connect(A, { password: "wrong" }));
