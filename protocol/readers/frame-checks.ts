@@ -33,7 +33,9 @@ export function readerCodec(
   takeApart: (bytes: Uint8Array, checks: FrameChecks) => Omit<ReaderFrame, "family" | "checks">,
   encode: (frame: ReaderFrame) => Uint8Array,
 ): ReaderCodec {
-  const examine = (bytes: Uint8Array): FrameExamination => {
+  const examine = (given: Uint8Array): FrameExamination => {
+    // Not a Node Buffer, whose slice() shares memory: the frame must outlive the bytes.
+    const bytes = new Uint8Array(given.buffer, given.byteOffset, given.length);
     const checks = new FrameChecks();
     try {
       return { frame: { family, ...takeApart(bytes, checks), checks: checks.made }, checks: checks.made };

@@ -36,6 +36,22 @@ t.test("ID TECH's original frame opens to its published tracks, without their LR
   t.strictSame(cardFacts(original()), { maskedPan: "4266********9999" });
 });
 
+t.test("a frame outlives the bytes it came in, also where they are a Node Buffer", async (t) => {
+  const frames = {
+    ascii: ascii(magtek.kb_level2_sureswipe.text),
+    idtech: hex(idtech.original_format.hex),
+    "magtek-magnesafe": hex(magtek.hid_level2_clear.report),
+    "magtek-magnesafe, encrypted": hex(magtek.hid_level3_encrypted.report),
+  };
+  for (const [name, bytes] of Object.entries(frames)) {
+    const codec = readerFamilies[detectFamily(bytes)];
+    const arrived = Buffer.from(bytes);
+    const frame = codec.decode(arrived);
+    arrived.fill(0);
+    t.strictSame(codec.encode(frame), bytes, name);
+  }
+});
+
 t.test("a clear swipe opens to copies, and needs no key", async (t) => {
   const swipe = line(magtek.kb_level2_sureswipe.text);
   const noKey: ReaderDecryption = () => t.fail("not to be called") as never;
