@@ -50,18 +50,3 @@ export const DaemonConfig = Type.Object(
   { additionalProperties: false, description: "an object with stateDir, log, localApi and readers" },
 );
 export type DaemonConfig = Type.Static<typeof DaemonConfig>;
-
-/** Names the config file; not a field. */
-export const CONFIG_FILE_VARIABLE = "SWIPEWIRE_DAEMON_CONFIG";
-
-/** Which variable sets which field, and how its text is read. */
-export const variables: Readonly<
-  Record<string, { readonly field: readonly [string, ...string[]]; readonly as: "text" | "number" | "list" | "json" }>
-> = {
-  SWIPEWIRE_DAEMON_STATE_DIR: { field: ["stateDir"], as: "text" },
-  SWIPEWIRE_DAEMON_LOG_LEVEL: { field: ["log", "level"], as: "text" },
-  SWIPEWIRE_DAEMON_LOCAL_API_PORT: { field: ["localApi", "port"], as: "number" },
-  /** Separated by commas. */
-  SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS: { field: ["localApi", "allowedOrigins"], as: "list" },
-  SWIPEWIRE_DAEMON_READERS: { field: ["readers"], as: "json" },
-};

@@ -69,7 +69,7 @@ t.test("names file or variable, field, what was given and what is allowed, all a
       `${file}: readers.0.name: got nothing; allowed: a name for people, 1 to 80 characters`,
       `${file}: readers.0.path: got ""; allowed: the path of a serial port`,
       `${file}: readers.0.transport: got "usb"; allowed: "serial"`,
-      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: the daemon has no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_READERS",
+      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_READERS",
       "SWIPEWIRE_DAEMON_LOCAL_API_PORT: localApi.port: got 70000; allowed: a port from 0 (any free one) to 65535",
     ].sort(),
   );
