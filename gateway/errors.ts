@@ -407,6 +407,12 @@ export class AcquirerUnreachable extends failure("acquirer_unreachable", {
   todo: "Pay again in a moment. If it stays so, check the line to the acquirer.",
 }) {}
 
+export class AcquirerChargeNotSent extends failure("acquirer_charge_not_sent", {
+  what: "A charge could not be made into a message to the bank.",
+  means: "Nothing was sent and nothing was charged.",
+  todo: "Pay with another card. The cause in the gateway's log names the field that does not fit.",
+}) {}
+
 export class AcquirerOutcomeUnknown extends failure("acquirer_outcome_unknown", {
   what: "A message was sent to the bank, and no answer came that can be trusted.",
   means:

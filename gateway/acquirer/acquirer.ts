@@ -47,8 +47,9 @@ export interface Acquirer {
 
   /**
    * Sends one charge and waits for its reply.
-   * @throws AcquirerUnreachable or any failure but the next, before anything was sent: nothing was charged
-   * @throws AcquirerOutcomeUnknown after it was sent, without a reply that can be trusted: reverse it. Its `reversalReason` says why
+   * @throws AcquirerUnreachable | AcquirerChargeNotSent before anything was sent: nothing was charged
+   * @throws AcquirerOutcomeUnknown after it was sent, without a reply that can be trusted: reverse it. Its `reversalReason`
+   * says why. Whatever else is thrown is to be taken for the same
    */
   charge(request: ChargeRequest): Promise<ChargeReply>;
 

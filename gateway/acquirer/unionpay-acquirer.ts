@@ -14,6 +14,7 @@ import {
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Duration, Timer } from "@swipewire/protocol/time";
 import {
+  AcquirerChargeNotSent,
   AcquirerMacInvalid,
   AcquirerOutcomeUnknown,
   AcquirerReplyMismatch,
@@ -78,11 +79,7 @@ export class UnionPayAcquirer implements Acquirer {
 
   async charge(request: ChargeRequest): Promise<ChargeReply> {
     this.#checkReady();
-    const message = purchaseRequest(this.#options, request);
-    const { 4: amount } = message.fields;
-    // Built before it first waits, so the copies are wiped while the bank still thinks.
-    const replying = this.#exchange(message, true);
-    wipeMessage(message);
+    const { amount, replying } = this.#sendCharge(request);
     return this.#chargeReply(await replying, amount);
   }
 
@@ -129,19 +126,36 @@ export class UnionPayAcquirer implements Acquirer {
     }
   }
 
-  /** Sends a request and returns the reply that belongs to it, its MAC checked. */
-  async #exchange(request: UnionPayMessage, sealed: boolean): Promise<UnionPayMessage> {
+  /** Its copies of track and PIN block are overwritten when it returns. @throws AcquirerUnreachable | AcquirerChargeNotSent */
+  #sendCharge(request: ChargeRequest): { amount: string | undefined; replying: Promise<UnionPayMessage> } {
+    let message: UnionPayMessage | undefined;
+    try {
+      message = purchaseRequest(this.#options, request);
+      return { amount: message.fields[4], replying: this.#exchange(message, true) };
+    } catch (cause) {
+      if (cause instanceof AcquirerUnreachable) throw cause;
+      this.#count(cause);
+      throw new AcquirerChargeNotSent({ cause });
+    } finally {
+      if (message) wipeMessage(message);
+    }
+  }
+
+  /**
+   * Sends a request. What it throws, it throws before anything was sent; the promise rejects only after.
+   * @returns the reply that belongs to it, its MAC checked
+   */
+  #exchange(request: UnionPayMessage, sealed: boolean): Promise<UnionPayMessage> {
     const { keys, replyTimeout } = this.#options;
     const wire = unionPayCodec.build(request, sealed ? (covered) => keys.acquirerMac(covered) : undefined);
-    let reply: Promise<UnionPayMessage>;
     try {
       if (!this.#connection.writable) throw new AcquirerUnreachable();
-      reply = this.#pending.expect(replyKey(replyMti(request.mti), request), replyTimeout);
+      const reply = this.#pending.expect(replyKey(replyMti(request.mti), request), replyTimeout);
       this.#connection.send(wire);
+      return reply;
     } finally {
       wire.fill(0);
     }
-    return reply;
   }
 
   #take(bytes: Uint8Array): void {

@@ -3,6 +3,7 @@ import { responseCodes } from "@swipewire/protocol/iso8583/response-codes";
 import type { Clock } from "@swipewire/protocol/time";
 import type { Acquirer, ChargeReply, ReversalReason } from "../acquirer/acquirer.ts";
 import {
+  AcquirerChargeNotSent,
   AcquirerOutcomeUnknown,
   AcquirerUnreachable,
   PaymentCancelled,
@@ -104,7 +105,9 @@ async function charge(run: Authorisation, acquirer: Acquirer, pinBlock: Uint8Arr
   } catch (failure) {
     if (failure instanceof PaymentInterrupted) return { kind: "left" };
     const cause = codeOf(failure);
-    if (failure instanceof AcquirerUnreachable) return { kind: "failed", cause, failure };
+    if (failure instanceof AcquirerUnreachable || failure instanceof AcquirerChargeNotSent) {
+      return { kind: "failed", cause, failure };
+    }
     // Whatever else went wrong, the charge may stand.
     const reason = failure instanceof AcquirerOutcomeUnknown ? failure.reversalReason : "98";
     return { kind: "unknown", cause, reason, failure };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Acquirer, ChargeIdentity, ChargeReply, ChargeRequest } from "@swipewire/gateway/acquirer/acquirer";
-import { AcquirerOutcomeUnknown, AcquirerUnreachable } from "@swipewire/gateway/errors";
+import { AcquirerChargeNotSent, AcquirerOutcomeUnknown, AcquirerUnreachable } from "@swipewire/gateway/errors";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import type { KeyStore } from "@swipewire/gateway/keys/key-store";
 import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
@@ -35,7 +35,14 @@ export const KSN = Uint8Array.from(Buffer.from("FFFF9876543210E00001", "hex"));
 export const PHONE = "+8613800000000";
 
 /** What the bank does with a charge; `lost` ones stand on its books without an answer. */
-export type BankPlan = "approve" | "lost" | "lost-on-the-way" | "unreachable" | "hang" | { readonly decline: string };
+export type BankPlan =
+  | "approve"
+  | "lost"
+  | "lost-on-the-way"
+  | "unreachable"
+  | "not-sent"
+  | "hang"
+  | { readonly decline: string };
 
 /** The bank's side as plain books: which charges stand. */
 export class BankBooks {
@@ -81,6 +88,7 @@ export class TestBank implements Acquirer {
     await this.onCharge(request);
     const { plan } = this;
     if (plan === "unreachable") throw new AcquirerUnreachable();
+    if (plan === "not-sent") throw new AcquirerChargeNotSent();
     if (plan === "approve" || plan === "lost" || plan === "hang") this.#books.post(request);
     if (plan === "hang") return new Promise(() => {});
     if (plan === "lost" || plan === "lost-on-the-way") throw new AcquirerOutcomeUnknown({ reversalReason: "98" });

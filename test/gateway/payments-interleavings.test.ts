@@ -7,7 +7,7 @@ import { type BankPlan, disagreements, openPaymentFloor } from "./payment-floor.
 
 t.test("whatever happens in whatever order, nobody is charged twice and all books agree", async (t) => {
   const plan = fc.oneof(
-    fc.constantFrom<BankPlan>("approve", "lost", "lost-on-the-way", "unreachable", "hang"),
+    fc.constantFrom<BankPlan>("approve", "lost", "lost-on-the-way", "unreachable", "not-sent", "hang"),
     fc.constant<BankPlan>({ decline: "51" }),
   );
   const step = fc.oneof(

@@ -95,6 +95,7 @@ for (const [plan, story] of [
   [{ decline: "51" }, "declined: insufficient_funds"],
   [{ decline: "55" }, "declined: pin_wrong"],
   ["unreachable", "failed: acquirer_unreachable"],
+  ["not-sent", "failed: acquirer_charge_not_sent"],
 ] as const) {
   t.test(`the order is payable again after ${story}`, async (t) => {
     const f = await floor(t);
@@ -107,6 +108,7 @@ for (const [plan, story] of [
     t.equal(f.lastResult()?.orderPayable, true);
     t.equal(await f.orderStatus(order), "payable");
     t.equal(f.books.total, 0);
+    t.same(f.bank.reversals, []);
     t.match(await f.webhooks(), [{ type: "payment.failed", data: { status: "payable" } }]);
     t.ok(f.bank.held?.track2.wiped);
     f.bank.plan = "approve";

@@ -5,6 +5,7 @@ import t from "tap";
 import { SimulatedClock } from "../../simulated-clock.ts";
 import {
   acquirer,
+  ascii,
   bank,
   identity,
   keyStore,
@@ -233,15 +234,30 @@ t.test("a second message with a trace that is under way is not sent", async (t) 
   const { acquirer, bank, clock } = await signedOn(t);
   const charge = withoutPin(10_68);
   const outcome = t.rejects(acquirer.charge(charge), { code: "acquirer_outcome_unknown" });
-  await t.rejects(acquirer.charge(charge), { code: "acquirer_trace_in_use" });
+  await t.rejects(acquirer.charge(charge), {
+    code: "acquirer_charge_not_sent",
+    cause: { code: "acquirer_trace_in_use" },
+  });
   await until(() => bank.books.journal.length === 1);
   await clock.advance(REPLY_TIMEOUT);
   await outcome;
 });
 
-t.test("a currency the channel does not take is refused before anything is sent", async (t) => {
+t.test("a charge that does not fit the bank's messages is not sent, and its copies are overwritten", async (t) => {
   const { acquirer, bank } = await signedOn(t);
-  await t.rejects(acquirer.charge(withoutPin(1_00, { currency: "USD" })), { code: "currency_unsupported" });
+  const copies = t.capture(SensitiveBytes, "copyOf", SensitiveBytes.copyOf);
+  const tooLong = ascii(`;${"1".repeat(19)}=${"2".repeat(18)}?`);
+  for (const [unfit, code] of [
+    [{ currency: "USD" }, "currency_unsupported"],
+    [{ track2: SensitiveBytes.copyOf(tooLong) }, "iso8583_length_invalid"],
+    [{ track3: SensitiveBytes.copyOf(ascii(`;${"1".repeat(105)}?`)) }, "iso8583_length_invalid"],
+    [{ pin: true, pinBlock: new Uint8Array(7) }, "iso8583_length_invalid"],
+  ] as const) {
+    const charge = withoutPin(1_00, unfit);
+    copies();
+    await t.rejects(acquirer.charge(charge), { code: "acquirer_charge_not_sent", cause: { code } });
+    t.ok(copies().every((call) => "returned" in call && call.returned.wiped));
+  }
   t.equal(bank.books.journal.length, 0);
 });
 
