@@ -28,7 +28,8 @@ const EncryptedContent = strict({
       lengths: Type.Array(TrackLength, { minItems: 1, maxItems: 3 }),
       length: Type.Integer({ minimum: 8, maximum: 344, multipleOf: 8 }),
     }),
-    { maxItems: 3 },
+    // That they open under the KSN is what proves the KSN: without any, a terminal could use up another one's reader.
+    { minItems: 1, maxItems: 3 },
   ),
   hashes: Type.Array(strict({ track: TrackNumber, sha1: hex(20) }), { maxItems: 3 }),
   tracks: ClearTracks,

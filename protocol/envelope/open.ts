@@ -11,47 +11,44 @@ const checkHeader = checker(SealHeader);
 const fromHex = (text: string) =>
   Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(i * 2, i * 2 + 2), 16));
 
-/** Hands out the payload's parts in order, each a copy, and knows whether they add up. */
-class Cutter {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+/**
+ * Hands out the payload's parts in order, each a copy. Nothing is copied before it is known that the parts are the whole
+ * payload, and so can be left unwiped.
+ */
+function cutter(payload: Uint8Array, lengths: readonly number[]): (length: number) => Uint8Array {
+  const announced = lengths.reduce((sum, length) => sum + length, 0);
+  if (announced !== payload.length) {
+    throw new EnvelopeMalformed({ detail: `payload of ${payload.length} bytes, ${announced} announced` });
   }
-
-  take(length: number): Uint8Array {
-    if (this.#at + length > this.#bytes.length) throw new EnvelopeMalformed({ detail: "payload too short" });
-    this.#at += length;
-    return this.#bytes.slice(this.#at - length, this.#at);
-  }
-
-  finish(): void {
-    if (this.#at !== this.#bytes.length) throw new EnvelopeMalformed({ detail: "payload too long" });
-  }
+  let at = 0;
+  return (length) => {
+    at += length;
+    return payload.slice(at - length, at);
+  };
 }
 
 function cutSwipe(content: SealHeader["content"], payload: Uint8Array): Swipe {
-  const parts = new Cutter(payload);
+  const blocks = content.kind === "encrypted" ? content.blocks : [];
+  const numbers = [...blocks.flatMap(({ tracks }) => tracks), ...content.tracks.map(({ number }) => number)];
+  // A clear track beside its ciphertext would be charged under the KSN of a reader that never saw it.
+  if (new Set(numbers).size < numbers.length) throw new EnvelopeMalformed({ detail: "a track stands twice" });
+  const take = cutter(
+    payload,
+    [...blocks, ...content.tracks].map(({ length }) => length),
+  );
   const tracks = (cut: { number: 1 | 2 | 3; length: number }[]): SwipeTrack[] =>
-    cut.map(({ number, length }) => ({ number, data: new SensitiveBytes(parts.take(length)) }));
+    cut.map(({ number, length }) => ({ number, data: new SensitiveBytes(take(length)) }));
   const reader = { family: content.family, ...(content.serial === undefined ? {} : { serial: content.serial }) };
-  if (content.kind === "clear") {
-    const swipe: Swipe = { kind: "clear", ...reader, tracks: tracks(content.tracks) };
-    parts.finish();
-    return swipe;
-  }
-  const swipe: Swipe = {
+  if (content.kind === "clear") return { kind: "clear", ...reader, tracks: tracks(content.tracks) };
+  return {
     kind: "encrypted",
     ...reader,
     scheme: content.scheme,
     ksn: fromHex(content.ksn),
-    blocks: content.blocks.map(({ length, ...block }) => ({ ...block, ciphertext: parts.take(length) })),
+    blocks: content.blocks.map(({ length, ...block }) => ({ ...block, ciphertext: take(length) })),
     hashes: content.hashes.map(({ track, sha1 }) => ({ track, sha1: fromHex(sha1) })),
     clearTracks: tracks(content.tracks),
   };
-  parts.finish();
-  return swipe;
 }
 
 /** `<protected>..<signature>` and the payload behind it. */

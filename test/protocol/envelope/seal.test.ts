@@ -53,17 +53,18 @@ t.test("a clear swipe comes out as it went in, bound to its payment", async (t) 
 });
 
 t.test("any swipe that a reader encrypted comes out as it went in", async () => {
-  const block = fc.integer({ min: 1, max: 43 }).chain((n) =>
-    fc.record({
-      tracks: fc.constant([1, 2] as (1 | 2 | 3)[]),
-      lengths: fc.constant([60, 40]),
-      ciphertext: fc.uint8Array({ minLength: n * 8, maxLength: n * 8 }),
-    }),
-  );
+  const blockOf = (tracks: (1 | 2 | 3)[]) =>
+    fc.integer({ min: 1, max: 43 }).chain((n) =>
+      fc.record({
+        tracks: fc.constant(tracks),
+        lengths: fc.constant(tracks.map((track) => track * 20)),
+        ciphertext: fc.uint8Array({ minLength: n * 8, maxLength: n * 8 }),
+      }),
+    );
   await fc.assert(
     fc.asyncProperty(
       fc.uint8Array({ minLength: 10, maxLength: 10 }),
-      fc.array(block, { maxLength: 3 }),
+      fc.oneof(fc.tuple(blockOf([1, 2])), fc.tuple(blockOf([1]), blockOf([2]), blockOf([3]))),
       fc.uint8Array({ minLength: 20, maxLength: 20 }),
       async (ksn, blocks, sha1) => {
         const swipe: Swipe = {
@@ -118,34 +119,73 @@ t.test("a plaintext that holds no signature is malformed", async (t) => {
   }
 });
 
+const goodHeader = {
+  alg: "EdDSA",
+  b64: false,
+  crit: ["b64"],
+  typ: "swipewire-swipe+1",
+  kid: context.terminal,
+  swipe: context.swipe,
+  payment: context.payment,
+  at: context.at,
+  content: { kind: "clear", family: "ascii", tracks: [{ number: 2, length: 4 }] },
+};
+
+/** Signed and encrypted as a terminal would, whatever it is. */
+async function sealAnything(header: Record<string, unknown>, payload: string) {
+  const bytes = new TextEncoder().encode(payload);
+  const jws = await new FlattenedSign(bytes).setProtectedHeader(header as { alg: string }).sign(terminal.privateKey);
+  const detached = Buffer.from(`${jws.protected}..${jws.signature}`);
+  return encrypt(Buffer.concat([Uint8Array.from([detached.length >> 8, detached.length & 255]), detached, bytes]));
+}
+
 t.test("a signed header of another shape, and a payload that is not what the header says, are malformed", async (t) => {
-  const good = {
-    alg: "EdDSA",
-    b64: false,
-    crit: ["b64"],
-    typ: "swipewire-swipe+1",
-    kid: context.terminal,
-    swipe: context.swipe,
-    payment: context.payment,
-    at: context.at,
-    content: { kind: "clear", family: "ascii", tracks: [{ number: 2, length: 4 }] },
-  };
-  const seal = async (header: Record<string, unknown>, payload: string) => {
-    const bytes = new TextEncoder().encode(payload);
-    const jws = await new FlattenedSign(bytes).setProtectedHeader(header as { alg: string }).sign(terminal.privateKey);
-    const detached = Buffer.from(`${jws.protected}..${jws.signature}`);
-    return encrypt(Buffer.concat([Uint8Array.from([detached.length >> 8, detached.length & 255]), detached, bytes]));
-  };
-  await t.resolves(openSealedSwipe(await seal(good, ";1=?"), decrypt, verificationKey));
+  await t.resolves(openSealedSwipe(await sealAnything(goodHeader, ";1=?"), decrypt, verificationKey));
   for (const [header, payload] of [
-    [good, ";1?"],
-    [good, ";12=?"],
-    [{ ...good, note: 1 }, ";1=?"],
-    [{ ...good, kid: "someone" }, ";1=?"],
-    [{ ...good, content: { kind: "clear", family: "ascii", tracks: [{ number: 4, length: 4 }] } }, ";1=?"],
+    [goodHeader, ";1?"],
+    [goodHeader, ";12=?"],
+    [{ ...goodHeader, note: 1 }, ";1=?"],
+    [{ ...goodHeader, kid: "someone" }, ";1=?"],
+    [{ ...goodHeader, content: { kind: "clear", family: "ascii", tracks: [{ number: 4, length: 4 }] } }, ";1=?"],
   ] as const) {
-    await t.rejects(openSealedSwipe(await seal(header, payload), decrypt, verificationKey), {
+    await t.rejects(openSealedSwipe(await sealAnything(header, payload), decrypt, verificationKey), {
       code: "envelope_malformed",
     });
   }
+});
+
+t.test("a terminal cannot claim a reader's KSN with nothing encrypted under it", async (t) => {
+  const claim = {
+    kind: "encrypted",
+    family: "ascii",
+    scheme: "tdes-dukpt-data-cbc",
+    ksn: "ffff9876543210ffffff",
+    hashes: [],
+    tracks: [{ number: 2, length: 4 }],
+  };
+  const block = { tracks: [2], lengths: [4], length: 8 };
+  for (const [content, payload] of [
+    [{ ...claim, blocks: [] }, ";1=?"],
+    [{ ...claim, blocks: [block] }, "12345678;1=?"],
+    [{ ...claim, blocks: [block, block], tracks: [] }, "1234567812345678"],
+  ] as const) {
+    const sealed = await sealAnything({ ...goodHeader, content }, payload);
+    await t.rejects(openSealedSwipe(sealed, decrypt, verificationKey), { code: "envelope_malformed" });
+  }
+});
+
+t.test("no copy of a track is left when the payload is not what the header says", async (t) => {
+  const tracks = [
+    { number: 1, length: 4 },
+    { number: 2, length: 4 },
+  ];
+  const copies: Uint8Array[] = [];
+  const copied = t.capture(Uint8Array.prototype, "slice", Uint8Array.prototype.slice);
+  for (const payload of [";1=?", ";1=?;1=?;", ";1=?;1="]) {
+    const sealed = await sealAnything({ ...goodHeader, content: { ...goodHeader.content, tracks } }, payload);
+    copied();
+    await t.rejects(openSealedSwipe(sealed, decrypt, verificationKey), { code: "envelope_malformed" });
+    for (const call of copied()) if ("returned" in call) copies.push(call.returned);
+  }
+  t.notOk(copies.some((copy) => Buffer.from(copy).includes(";1=?")));
 });
