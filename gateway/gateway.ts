@@ -131,6 +131,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   if (config.broker.kind === "embedded") await listening;
   const http = await startHttpServer({
     ...config.http,
+    clock,
     logger,
     routes: [
       merchantRoutes({ merchants, orders }),

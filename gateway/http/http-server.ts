@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import rateLimit from "@fastify/rate-limit";
 import type { SwipewireError } from "@swipewire/protocol/failure";
+import { type Clock, Seconds } from "@swipewire/protocol/time";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -20,6 +21,11 @@ import {
 import { answerTo, failureBody } from "./http-failures.ts";
 import { BODY_LIMIT } from "./request-body.ts";
 
+/** From the first byte of a request to its last; Fastify alone would wait for ever. */
+const REQUEST_LIMIT = Seconds(30);
+/** How long requests under way may take when the server closes; Node sets them no limit then. */
+const FAREWELL = Seconds(5);
+
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 export interface HttpServerOptions {
@@ -28,6 +34,7 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Addresses (CIDR allowed) whose X-Forwarded-For is believed, for the rate limits. */
   readonly trustedProxies: readonly string[];
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly routes: readonly ((app: FastifyInstance) => void)[];
 }
@@ -50,6 +57,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     // Its own lines hold whole paths.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_LIMIT,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     frameworkErrors: (error, request, reply) => {
       sendFailure(logger, error, request, reply);
@@ -98,17 +106,28 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const { address, family, port } = app.server.address() as AddressInfo;
   return {
     url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
-    close: () => app.close(),
+    async close() {
+      const patience = options.clock.after(FAREWELL, () => app.server.closeAllConnections());
+      await app.close();
+      patience.cancel();
+    },
   };
 }
 
 function sendFailure(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, failure } = answerTo(error);
   const route = request.routeOptions.url ?? "unknown";
-  if (status >= 500) logger.error({ err: error, route, code: failure.code }, "a request failed");
+  if (status >= 500) logger.error({ ...whereabouts(error), route, code: failure.code }, "a request failed");
   else logger.info({ route, code: failure.code }, "a request was refused");
   if (status === 401) reply.header("www-authenticate", "Bearer");
   return reply.code(status).send(failureBody(failure));
+}
+
+/** A foreign error's message, or its cause's, may quote what it choked on: only its kind and its place are logged. */
+function whereabouts(error: unknown): { readonly kind: string; readonly at?: readonly string[] } {
+  if (!(error instanceof Error)) return { kind: typeof error };
+  const lines = error.stack?.slice(`${error}`.length).split("\n") ?? [];
+  return { kind: error.name, at: lines.map((line) => line.trim()).filter((line) => line.startsWith("at ")) };
 }
 
 /** What Node's parser can't read as HTTP never becomes a request. */
@@ -116,7 +135,7 @@ function refuseGarbage(socket: Socket): void {
   if (!socket.writable) return;
   const failure: SwipewireError = new HttpRequestMalformed();
   const body = JSON.stringify(failureBody(failure));
-  socket.end(
+  socket.write(
     [
       `HTTP/1.1 400 ${STATUS_CODES[400]}`,
       "Content-Type: application/json; charset=utf-8",
@@ -126,4 +145,6 @@ function refuseGarbage(socket: Socket): void {
       body,
     ].join("\r\n"),
   );
+  // Node leaves it to us, and the client may never hang up.
+  socket.destroySoon();
 }

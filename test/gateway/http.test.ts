@@ -1,4 +1,6 @@
+import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
+import type { Server } from "node:http";
 import { connect } from "node:net";
 import { enrolmentRoutes } from "@swipewire/gateway/http/enrolment-routes";
 import { healthRoutes } from "@swipewire/gateway/http/health-routes";
@@ -9,7 +11,7 @@ import { Terminals } from "@swipewire/gateway/terminals/terminals";
 import { HttpFailure, IssuedTransactionCode, MerchantOrder } from "@swipewire/protocol/messages/merchant-api";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { OrderView } from "@swipewire/protocol/messages/terminal-link";
-import { Minutes } from "@swipewire/protocol/time";
+import { Minutes, Seconds } from "@swipewire/protocol/time";
 import { pino } from "pino";
 import t, { type Test } from "tap";
 import { openShopFloor } from "./shop-floor.ts";
@@ -18,7 +20,7 @@ const checkFailure = checker(HttpFailure);
 const checkOrder = checker(MerchantOrder);
 const tea = { orderNumber: "A-1", product: "Green tea", amount: 1_250, currency: "CNY" };
 
-async function serve(t: Test) {
+async function serve(t: Test, checkStore?: () => Promise<unknown>) {
   const floor = await openShopFloor();
   const { store, clock, random, merchants, orders, account } = floor;
   const log: string[] = [];
@@ -33,13 +35,14 @@ async function serve(t: Test) {
     host: "127.0.0.1",
     port: 0,
     trustedProxies: [],
+    clock,
     logger: pino({ level: "debug" }, { write: (line) => log.push(line) }),
     routes: [
       merchantRoutes({ merchants, orders }),
       payRoutes({ orders }),
       enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
       healthRoutes({
-        checkStore: () => store.selectFrom("merchants").select("id").execute(),
+        checkStore: checkStore ?? (() => store.selectFrom("merchants").select("id").execute()),
         acquirerReady: () => false,
       }),
     ],
@@ -266,8 +269,48 @@ t.test("a fault of the gateway is told without its words", async (t) => {
   t.equal((await ask("GET", "/nothing")).status, 404, "it still answers");
 });
 
-t.test("a port that is taken is told by name", async (t) => {
+t.test("the log of a fault says where it was, and none of its words nor of their cause's", async (t) => {
+  const { refused, log } = await serve(t, async () => {
+    throw new Error("quoted 4111111111111111", { cause: new Error("quoted 5105105105105100") });
+  });
+  t.equal(await refused("GET", "/healthz"), "500 gateway_fault");
+  const fault = log.find((line) => line.includes("a request failed")) ?? "";
+  t.match(JSON.parse(fault), { kind: "Error", at: [/^at .*http\.test\.ts/] });
+  t.notMatch(log.join(""), /quoted|4111111111111111|5105105105105100/);
+});
+
+t.test("a client that was refused and does not hang up is hung up on", async (t) => {
   const { server } = await serve(t);
-  const options = { host: "127.0.0.1", port: Number(new URL(server.url).port), trustedProxies: [], routes: [] };
+  const socket = connect({ port: Number(new URL(server.url).port), host: "127.0.0.1", allowHalfOpen: true });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write("swipewire\r\n\r\n");
+  await once(socket.resume(), "end");
+  await server.close();
+  t.pass("no connection was left");
+  socket.destroy();
+});
+
+t.test("a request that does not go on is not waited for, neither while serving nor at the end", async (t) => {
+  const { server, clock } = await serve(t);
+  const started = new Promise<Server>((resolve) => {
+    channel("http.server.request.start").subscribe((message) => resolve((message as { server: Server }).server));
+  });
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  t.teardown(() => socket.destroy());
+  socket.on("error", () => {});
+  socket.write(
+    "POST /v1/terminals HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+  );
+  const { requestTimeout } = await started;
+  t.ok(requestTimeout > 0 && requestTimeout <= 60_000, `${requestTimeout} ms`);
+  const closed = server.close();
+  await clock.advance(Seconds(10));
+  await closed;
+});
+
+t.test("a port that is taken is told by name", async (t) => {
+  const { server, clock } = await serve(t);
+  const options = { clock, host: "127.0.0.1", port: Number(new URL(server.url).port), trustedProxies: [], routes: [] };
   await t.rejects(startHttpServer({ ...options, logger: pino({ level: "silent" }) }), { code: "http_not_listening" });
 });
