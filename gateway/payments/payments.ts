@@ -5,6 +5,7 @@ import { type Clock, Millis, sleep } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import {
   PaymentCancelled,
+  PaymentFault,
   PaymentForeign,
   PaymentInterrupted,
   PaymentNotCancellable,
@@ -145,8 +146,10 @@ export class Payments {
       .where("state", "in", Object.keys(progressStates) as (keyof typeof progressStates)[])
       .execute();
     for (const payment of unfinished) {
+      const resumed = this.#resume(payment, PaymentInterrupted.code);
+      this.#keep(payment.id, resumed);
       // One that can't be settled must not keep the others, and the gateway, from going on.
-      await this.#resume(payment).catch((failure) => this.#givenUp(failure));
+      await resumed.catch(() => {});
     }
   }
 
@@ -161,9 +164,9 @@ export class Payments {
     await Promise.allSettled(this.#background);
   }
 
-  async #resume(payment: PaymentRow): Promise<void> {
+  /** Ends a payment that nobody works on, or begins to undo it. */
+  async #resume(payment: PaymentRow, cause: string): Promise<void> {
     if (!isProgress(payment.state)) return;
-    const cause = PaymentInterrupted.code;
     const to = progressStates[payment.state].afterCrash;
     if (to === "failed") {
       await this.#end(payment, { outcome: to, cause });
@@ -173,7 +176,7 @@ export class Payments {
       payment.state === to
         ? payment
         : await this.#move(payment, to, cause, { reason: cause, reversal_reason: NO_ANSWER });
-    this.#keep(this.#reverse(reversing));
+    this.#keep(payment.id, this.#reverse(reversing));
   }
 
   async #accept(terminal: string, submission: LinkBody<"swipe.submit">): Promise<Authorisation> {
@@ -214,7 +217,11 @@ export class Payments {
   #start(run: Authorisation): void {
     this.#live.set(run.payment.id, run);
     this.#announce(run.payment);
-    this.#keep(this.#run(run).finally(() => this.#live.delete(run.payment.id)));
+    const { id } = run.payment;
+    this.#keep(
+      id,
+      this.#run(run).finally(() => this.#live.delete(id)),
+    );
   }
 
   async #run(run: Authorisation): Promise<void> {
@@ -271,9 +278,14 @@ export class Payments {
         if (signal.aborted) return;
         this.#log(payment, codeOf(failure), failure);
       }
-      const wait = Millis(Math.min(FIRST_REPEAT_MS * 2 ** attempt, LONGEST_REPEAT_MS));
-      await sleep(this.#clock, wait, signal).catch(() => {});
+      await this.#pause(attempt);
     }
+  }
+
+  /** Returns at once when the gateway stops. */
+  #pause(attempt: number): Promise<void> {
+    const wait = Millis(Math.min(FIRST_REPEAT_MS * 2 ** attempt, LONGEST_REPEAT_MS));
+    return sleep(this.#clock, wait, this.#closing.signal).catch(() => {});
   }
 
   async #move(
@@ -361,15 +373,29 @@ export class Payments {
     return turn;
   }
 
-  /** Runs on by itself. What it could not write down is on disk as it was, for the next start to recover. */
-  #keep(work: Promise<void>): void {
-    const kept = work.catch((failure) => this.#givenUp(failure));
+  /** Runs on by itself, and is seen to its end. */
+  #keep(payment: string, work: Promise<void>): void {
+    const kept = work.catch((failure) => this.#settleLater(payment, failure));
     this.#background.add(kept);
     void kept.finally(() => this.#background.delete(kept));
   }
 
-  #givenUp(failure: unknown): void {
-    this.#logger.fatal({ code: codeOf(failure), kind: kindOf(failure) }, "a payment could not go on");
+  /** What could not be written down is on disk as it was: from there the payment is ended or undone, until that works. */
+  async #settleLater(id: string, fault: unknown): Promise<void> {
+    let failure = fault;
+    for (let attempt = 0; ; attempt++) {
+      this.#logger.fatal({ payment: id, code: codeOf(failure), kind: kindOf(failure) }, "a payment could not go on");
+      await this.#pause(attempt);
+      // Left to the next process.
+      if (this.#closing.signal.aborted) return;
+      try {
+        const payment = await findPayment(this.#store, id);
+        if (payment) await this.#resume(payment, PaymentFault.code);
+        return;
+      } catch (again) {
+        failure = again;
+      }
+    }
   }
 
   #log(payment: PaymentRow, code: string, failure: unknown): void {

@@ -26,6 +26,7 @@ import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { exportJWK, generateKeyPair } from "jose";
+import { sql } from "kysely";
 import { pino } from "pino";
 import { seededRandom } from "../seeded-random.ts";
 import { SimulatedClock, settle } from "../simulated-clock.ts";
@@ -330,6 +331,16 @@ export async function disagreements(
     ...(books.total === total ? [] : [`${books.total} stands at the bank, ${total} is paid`]),
     ...(credited === total ? [] : [`${credited} is credited, ${total} is paid`]),
   ];
+}
+
+/** From now on no payment can be moved, as on a full disk. */
+export async function fillDisk(store: Store): Promise<void> {
+  await sql`create trigger if not exists full_disk before update on payments
+    begin select raise(fail, 'disk full'); end`.execute(store);
+}
+
+export async function freeDisk(store: Store): Promise<void> {
+  await sql`drop trigger if exists full_disk`.execute(store);
 }
 
 /** The swipe of a test card on a reader of this family. */

@@ -3,7 +3,7 @@ import { Seconds } from "@swipewire/protocol/time";
 import fc from "fast-check";
 import t from "tap";
 import { settle } from "../simulated-clock.ts";
-import { type BankPlan, disagreements, openPaymentFloor } from "./payment-floor.ts";
+import { type BankPlan, disagreements, fillDisk, freeDisk, openPaymentFloor } from "./payment-floor.ts";
 
 t.test("whatever happens in whatever order, nobody is charged twice and all books agree", async (t) => {
   const plan = fc.oneof(
@@ -18,6 +18,7 @@ t.test("whatever happens in whatever order, nobody is charged twice and all book
     fc.record({ do: fc.constant("wait" as const), seconds: fc.nat(130) }),
     fc.record({ do: fc.constant("crash" as const), deafTo: fc.nat(2) }),
     fc.record({ do: fc.constant("stop" as const) }),
+    fc.record({ do: fc.constantFrom("disk full" as const, "disk freed" as const) }),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
@@ -51,10 +52,12 @@ t.test("whatever happens in whatever order, nobody is charged twice and all book
         } else if (step.do === "stop") {
           await process.payments.close();
           await restart(0);
-        }
+        } else if (step.do === "disk full") await fillDisk(process.store);
+        else if (step.do === "disk freed") await freeDisk(process.store);
         if (sent.length % 2 === 0) await settle();
       }
       process.bank.deafTo = 0;
+      await freeDisk(process.store);
       await f.clock.advance(Seconds(1_000));
       const wrong = await disagreements(f, process);
       for (const { payment } of sent) {

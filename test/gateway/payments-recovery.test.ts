@@ -3,7 +3,7 @@ import { Seconds } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { settle } from "../simulated-clock.ts";
 import { findSecret } from "../system/secrets.ts";
-import { type BankPlan, disagreements, openPaymentFloor } from "./payment-floor.ts";
+import { type BankPlan, disagreements, fillDisk, freeDisk, openPaymentFloor } from "./payment-floor.ts";
 
 const floor = async (t: Test) => {
   const opened = await openPaymentFloor();
@@ -103,6 +103,61 @@ t.test("a gateway that stops ends what has not reached the bank, and leaves what
   await settle();
   t.same(await disagreements(f, next), []);
   t.same(await next.payments.submit(f.kiosk.id, late), {});
+});
+
+for (const [what, plan, ends] of [
+  ["an approval", "approve", "reversed: payment_fault"],
+  ["a refusal", { decline: "51" }, "reversed: payment_fault"],
+  ["the loss of an answer", "lost", "reversed: payment_fault"],
+] as const) {
+  t.test(`${what} that could not be written down is undone as soon as the disk takes it`, async (t) => {
+    const f = await floor(t);
+    const { order } = await f.placeOrder();
+    f.bank.plan = plan;
+    f.bank.onCharge = () => fillDisk(f.store);
+    const swipe = await f.submission(order);
+    await f.payments.submit(f.kiosk.id, swipe);
+    await f.clock.advance(Seconds(600));
+    t.equal(f.storyOf(swipe.payment).at(-1), "charging");
+    await freeDisk(f.store);
+    await f.clock.advance(Seconds(60));
+    t.equal(f.storyOf(swipe.payment).at(-1), ends);
+    t.equal(f.lastResult()?.orderPayable, true);
+    t.same(await disagreements(f, f), []);
+    await f.payments.close();
+    t.equal(f.clock.pending, 0);
+  });
+}
+
+t.test(
+  "a payment that could not be ended before it reached the bank is ended as soon as the disk takes it",
+  async (t) => {
+    const f = await floor(t);
+    const { order } = await f.placeOrder();
+    const payment = (await goTo["collecting"]?.(f, order)) ?? "";
+    await fillDisk(f.store);
+    f.voice.end("hangup");
+    await f.clock.advance(Seconds(5));
+    t.equal(f.storyOf(payment).at(-1), "collecting");
+    await freeDisk(f.store);
+    await f.clock.advance(Seconds(60));
+    t.equal(f.storyOf(payment).at(-1), "failed: payment_fault");
+    t.same(await disagreements(f, f), []);
+  },
+);
+
+t.test("what the start could not settle is settled as soon as the disk takes it", async (t) => {
+  const f = await floor(t);
+  const { order } = await f.placeOrder();
+  const payment = (await goTo["charging"]?.(f, order)) ?? "";
+  await fillDisk(f.store);
+  await f.store.destroy();
+  const next = await f.startProcess();
+  await next.payments.recover();
+  await freeDisk(next.store);
+  await f.clock.advance(Seconds(60));
+  t.match(f.storyOf(payment).at(-1), /^reversed/);
+  t.same(await disagreements(f, next), []);
 });
 
 t.test("track, PAN, PIN and PIN block are in no table and no log line", async (t) => {
