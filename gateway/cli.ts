@@ -63,15 +63,37 @@ async function addMerchant(flags: Flags & { code: string; name: string; webhook:
   say("Neither is shown again: give both to the merchant by a safe way.");
 }
 
+/** Without keys and broker, which only an enrolment itself needs. */
+const withTerminals = <T>(config: GatewayConfig, work: (terminals: Terminals) => Promise<T>): Promise<T> =>
+  withStore(config, (store) => work(new Terminals({ store, clock, random, sealingKeys: () => [], mqttUrl: () => "" })));
+
 async function issueTerminalToken(flags: Flags): Promise<void> {
   const config = configOf(flags);
-  const { token, expiresAt } = await withStore(config, (store) =>
-    // Tokens need neither keys nor broker: those are for the enrolment itself.
-    new Terminals({ store, clock, random, sealingKeys: () => [], mqttUrl: () => "" }).issueEnrolmentToken(),
-  );
+  const { token, expiresAt } = await withTerminals(config, (terminals) => terminals.issueEnrolmentToken());
   const gateway = config.http.publicUrl ?? `http://${config.http.host}:${config.http.port}`;
   say(`Good for one terminal until ${isoTime(expiresAt)}. On the terminal:`);
   say(`swipewire-daemon enrol --gateway ${gateway} --token ${token} --name <name>`);
+}
+
+async function listTerminals(flags: Flags): Promise<void> {
+  const rows = await withTerminals(configOf(flags), (terminals) => terminals.list());
+  const line = (id: string, enrolled: string, revoked: string, name: string) =>
+    say(`${id.padEnd(36)}  ${enrolled.padEnd(24)}  ${revoked.padEnd(24)}  ${name}`);
+  line("id", "enrolled", "revoked", "name");
+  for (const { terminal, name, enrolledAt, revokedAt } of rows) {
+    line(terminal, isoTime(enrolledAt), revokedAt === null ? "-" : isoTime(revokedAt), name);
+  }
+}
+
+async function revokeTerminal(terminal: string, flags: Flags): Promise<void> {
+  const config = configOf(flags);
+  await withTerminals(config, (terminals) => terminals.revoke(terminal));
+  say(`Terminal ${terminal} is revoked, for good: nothing that it sends is acted on any more.`);
+  say(
+    config.broker.kind === "embedded"
+      ? "A running gateway cuts its connection within seconds."
+      : "Take its user away from the broker too, which the gateway can't do.",
+  );
 }
 
 async function init(directory: string): Promise<void> {
@@ -123,6 +145,10 @@ export async function main(argv: string[]): Promise<void> {
     .action(addMerchant);
   const terminal = program.command("terminal").description("the terminals");
   command(terminal, "token", "make a one-time token that enrols a terminal").action(issueTerminalToken);
+  command(terminal, "list", "show all terminals: id, when enrolled, when revoked, name").action(listTerminals);
+  command(terminal, "revoke", "shut a terminal out, for good")
+    .argument("<id>", "its id, as `terminal list` shows it")
+    .action(revokeTerminal);
 
   try {
     await program.parseAsync(argv);

@@ -144,9 +144,9 @@ export class BrokerNotStarted extends failure("broker_not_started", {
 }) {}
 
 export class TerminalUnknown extends failure("terminal_unknown", {
-  what: "A message names a terminal that was never enrolled.",
-  means: "It was dropped.",
-  todo: "Enrol the terminal.",
+  what: "There is no terminal of this id.",
+  means: "Nothing was done; a message from it was dropped.",
+  todo: "Look the id up with `swipewire-gateway terminal list`, or enrol the terminal.",
 }) {}
 
 export class TerminalRevoked extends failure("terminal_revoked", {

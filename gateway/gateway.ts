@@ -21,6 +21,7 @@ import { Orders } from "./orders/orders.ts";
 import { Payments } from "./payments/payments.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { TerminalLink } from "./terminals/link.ts";
+import { RevocationWatch } from "./terminals/revocation-watch.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
 
@@ -102,6 +103,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const broker = await reachBroker(options, terminals);
   starting.defer(() => broker.close());
+  const revocations = new RevocationWatch({ terminals, clock, logger });
+  starting.defer(() => revocations.close());
 
   const link = new TerminalLink({ ...broker, terminals, clock, random, logger });
   starting.defer(() => link.close());
@@ -126,6 +129,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await payments.recover();
   outbox.start();
   expiry.start();
+  revocations.start();
   const listening = link.start({ orders, payments });
   // A broker elsewhere may be away for a while; merchants are served meanwhile.
   if (config.broker.kind === "embedded") await listening;

@@ -150,7 +150,10 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     port: address.port,
     shutOut(terminal) {
       shutOut.add(terminal);
-      connected.get(terminal)?.close();
+      const client = connected.get(terminal);
+      if (!client) return;
+      logger.info({ terminal }, "terminal cut off");
+      client.close();
     },
     async close() {
       const closed = once(server, "close");

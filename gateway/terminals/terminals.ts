@@ -23,10 +23,18 @@ export interface TerminalsOptions {
   readonly mqttUrl: () => string;
 }
 
+export interface EnrolledTerminal {
+  readonly terminal: string;
+  readonly name: string;
+  readonly enrolledAt: Instant;
+  readonly revokedAt: Instant | null;
+}
+
 /** Which terminals there are, and how one becomes one. */
 export class Terminals {
   readonly #options: TerminalsOptions;
   readonly #revocationListeners: ((terminal: string) => void)[] = [];
+  readonly #announced = new Set<string>();
 
   constructor(options: TerminalsOptions) {
     this.#options = options;
@@ -83,6 +91,16 @@ export class Terminals {
     };
   }
 
+  /** All that were ever enrolled, oldest first. */
+  list(): Promise<readonly EnrolledTerminal[]> {
+    return this.#options.store
+      .selectFrom("terminals")
+      .select(["id as terminal", "name", "enrolled_at as enrolledAt", "revoked_at as revokedAt"])
+      .orderBy("enrolled_at")
+      .orderBy("id")
+      .execute();
+  }
+
   /** Whether these are an enrolled terminal's MQTT credentials; its user name is its id. */
   async authenticate(username: string, password: Uint8Array): Promise<boolean> {
     const row = await this.#options.store
@@ -121,10 +139,24 @@ export class Terminals {
       .where("id", "=", terminal)
       .executeTakeFirstOrThrow();
     if (revoked.numUpdatedRows !== 1n) throw new TerminalUnknown();
-    for (const listener of this.#revocationListeners) listener(terminal);
+    await this.announceRevocations();
   }
 
-  /** Calls `listener` with each terminal that is revoked from now on. */
+  /** Tells the listeners of each revoked terminal that they have not heard of, whichever process revoked it. */
+  async announceRevocations(): Promise<void> {
+    const revoked = await this.#options.store
+      .selectFrom("terminals")
+      .select("id")
+      .where("revoked_at", "is not", null)
+      .execute();
+    for (const { id } of revoked) {
+      if (this.#announced.has(id)) continue;
+      this.#announced.add(id);
+      for (const listener of this.#revocationListeners) listener(id);
+    }
+  }
+
+  /** Calls `listener` once with each revoked terminal, when {@link revoke} or {@link announceRevocations} finds it. */
   onRevoked(listener: (terminal: string) => void): void {
     this.#revocationListeners.push(listener);
   }

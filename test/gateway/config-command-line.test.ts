@@ -4,7 +4,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { makeDataDirectory } from "@swipewire/gateway/config/data-directory";
+import { EnrolmentReply } from "@swipewire/protocol/messages/enrolment";
+import { checker } from "@swipewire/protocol/messages/parse";
+import { connectAsync } from "mqtt";
 import t, { type Test } from "tap";
+
+const checkEnrolment = checker(EnrolmentReply);
 
 async function configFile(t: Test, changes: Record<string, unknown> = {}) {
   const { config } = await makeDataDirectory(join(t.testdir(), "data"));
@@ -27,7 +32,7 @@ t.test("a wrong config exits 2, with its problems and no stack trace", async (t)
   t.equal(wrong.stdout, "");
 });
 
-t.test("merchants and terminal tokens are made beside a running gateway", async (t) => {
+t.test("merchants and terminals are seen to beside a running gateway", async (t) => {
   const file = await configFile(t);
   const environment = { ...process.env, SWIPEWIRE_GATEWAY_HTTP_PORT: "0", SWIPEWIRE_GATEWAY_BROKER_PORT: "0" };
   const gateway = execFile(process.execPath, [cli, "run", "--config", file], { env: environment });
@@ -56,6 +61,30 @@ t.test("merchants and terminal tokens are made beside a running gateway", async 
   const url = /"http":"([^"]+)"/.exec(log)?.[1];
   const answer = await fetch(`${url}/v1/orders?orderNumber=1`, { headers: { authorization: `Bearer ${key}` } });
   t.equal(answer.status, 200);
+
+  const enrolled = await fetch(`${url}/v1/terminals`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      token: /--token (\S+)/.exec(token.stdout)?.[1],
+      name: "Kiosk 7",
+      signingKey: { kty: "OKP", crv: "Ed25519", x: "b".repeat(43) },
+    }),
+  });
+  const { terminal, mqtt } = checkEnrolment(await enrolled.json());
+  const kiosk = await connectAsync(mqtt.url, { ...mqtt, clientId: terminal, protocolVersion: 4, reconnectPeriod: 0 });
+  const cut = new Promise<void>((resolve) => kiosk.once("close", () => resolve()));
+  const terminals = async () =>
+    (await command("terminal", "list", "--config", file)).stdout.trim().split("\n").slice(1);
+  const time = "\\d{4}-\\d{2}-\\d{2}T[\\d:.]{12}Z";
+  t.match(await terminals(), [new RegExp(`^${terminal}  ${time}  - {23}  Kiosk 7$`)]);
+  const revoked = await command("terminal", "revoke", terminal, "--config", file);
+  t.equal(revoked.code, 0, revoked.stderr);
+  t.match(revoked.stdout, `Terminal ${terminal} is revoked`);
+  await cut;
+  t.match(await terminals(), [new RegExp(`^${terminal}  ${time}  ${time}  Kiosk 7$`)]);
+  const nobody = await command("terminal", "revoke", "nobody", "--config", file);
+  t.match(nobody, { code: 1, stdout: "", stderr: /^There is no terminal of this id/ });
 
   gateway.kill("SIGTERM");
   const [code] = await once(gateway, "exit");

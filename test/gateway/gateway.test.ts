@@ -2,18 +2,21 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
-import { startGateway } from "@swipewire/gateway/gateway";
+import { type Gateway, startGateway } from "@swipewire/gateway/gateway";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import { openStore } from "@swipewire/gateway/store/store";
+import { Terminals } from "@swipewire/gateway/terminals/terminals";
 import { EnrolmentReply } from "@swipewire/protocol/messages/enrolment";
 import { HttpFailure, IssuedTransactionCode, MerchantOrder } from "@swipewire/protocol/messages/merchant-api";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { DownMessage } from "@swipewire/protocol/messages/terminal-link";
 import { topics } from "@swipewire/protocol/messages/topics";
-import { isoTime, Minutes, systemClock } from "@swipewire/protocol/time";
+import { isoTime, Minutes, Seconds, systemClock } from "@swipewire/protocol/time";
 import { connectAsync } from "mqtt";
 import { pino } from "pino";
 import t, { type Test } from "tap";
 import { seededRandom } from "../seeded-random.ts";
+import { SimulatedClock } from "../simulated-clock.ts";
 
 const HOST = "127.0.0.1";
 const logger = pino({ level: "silent" });
@@ -70,6 +73,27 @@ const checkFailure = checker(HttpFailure);
 const checkEnrolment = checker(EnrolmentReply);
 const checkDown = checker(DownMessage);
 
+async function enrol(gateway: Gateway) {
+  const { token } = await gateway.terminals.issueEnrolmentToken();
+  return post(checkEnrolment, `${gateway.httpUrl}/v1/terminals`, {
+    token,
+    name: "kiosk",
+    signingKey: { kty: "OKP", crv: "Ed25519", x: "b".repeat(43) },
+  });
+}
+
+function orderFind(id: string, code: string): string {
+  const now = Date.now();
+  return JSON.stringify({
+    v: 1,
+    id,
+    type: "order.find",
+    at: isoTime(now),
+    until: isoTime(now + Minutes(1)),
+    body: { code },
+  });
+}
+
 t.test("an enrolled terminal finds a merchant's order by its code, with bank and phones out of reach", async (t) => {
   const gateway = await start(await alone(t));
   t.teardown(() => gateway.close());
@@ -84,12 +108,7 @@ t.test("an enrolled terminal finds a merchant's order by its code, with bank and
   });
   const { code } = await post(checkCode, `${gateway.httpUrl}/v1/pay/${order.payToken}/transaction-code`, {});
 
-  const { token } = await gateway.terminals.issueEnrolmentToken();
-  const { terminal, mqtt, sealingKeys } = await post(checkEnrolment, `${gateway.httpUrl}/v1/terminals`, {
-    token,
-    name: "kiosk",
-    signingKey: { kty: "OKP", crv: "Ed25519", x: "b".repeat(43) },
-  });
+  const { terminal, mqtt, sealingKeys } = await enrol(gateway);
   t.equal(mqtt.url, gateway.brokerUrl);
   t.equal(sealingKeys.length, 1);
 
@@ -97,14 +116,12 @@ t.test("an enrolled terminal finds a merchant's order by its code, with bank and
   t.teardown(() => client.endAsync(true));
   await client.subscribeAsync(topics.down(terminal), { qos: 1 });
   const id = "00000000-0000-4000-8000-000000000001";
-  const now = Date.now();
-  const find = { v: 1, id, type: "order.find", at: isoTime(now), until: isoTime(now + Minutes(1)), body: { code } };
   const found = Promise.withResolvers<unknown>();
   client.on("message", (_topic, payload) => {
     const message = checkDown(JSON.parse(payload.toString()));
     if (message.type === "order.found") found.resolve(message.body);
   });
-  await client.publishAsync(topics.up(terminal), JSON.stringify(find), { qos: 1 });
+  await client.publishAsync(topics.up(terminal), orderFind(id, code), { qos: 1 });
   t.match(await found.promise, { re: id, order: { order: order.order, merchant: "Tea House" } });
 
   const foreign = await post(
@@ -114,6 +131,35 @@ t.test("an enrolled terminal finds a merchant's order by its code, with bank and
     { authorization: `Bearer ${apiKey}`, "idempotency-key": "k2" },
   );
   t.equal(foreign.error.code, "order_currency_unsupported");
+});
+
+t.test("a terminal that another process revokes is refused at once and cut off soon", async (t) => {
+  const config = await alone(t);
+  const clock = new SimulatedClock(Date.now());
+  const random = seededRandom(1);
+  const refused = Promise.withResolvers<void>();
+  const log = pino({}, { write: (line: string) => JSON.parse(line).code === "terminal_revoked" && refused.resolve() });
+  const gateway = await startGateway({ config, clock, random, logger: log });
+  t.teardown(() => gateway.close());
+  const { terminal, mqtt } = await enrol(gateway);
+  const login = { ...mqtt, clientId: terminal, protocolVersion: 4, reconnectPeriod: 0 } as const;
+  const client = await connectAsync(mqtt.url, login);
+  t.teardown(() => client.endAsync(true));
+  const gone = new Promise<void>((resolve) => client.once("close", () => resolve()));
+  await clock.advance(Seconds(10));
+  t.ok(client.connected);
+
+  const beside = await openStore(config.store.path);
+  t.teardown(() => beside.destroy());
+  await new Terminals({ store: beside, clock, random, sealingKeys: () => [], mqttUrl: () => "" }).revoke(terminal);
+  await client.publishAsync(topics.up(terminal), orderFind("00000000-0000-4000-8000-000000000001", "12345678"), {
+    qos: 1,
+  });
+  await refused.promise;
+  t.ok(client.connected, "no time has passed yet");
+  await clock.advance(Seconds(2));
+  await gone;
+  await t.rejects(connectAsync(mqtt.url, login, false), { code: 4 });
 });
 
 t.test("a restart finds everything as it was", async (t) => {

@@ -16,7 +16,7 @@ const open = async (t: Test) => {
     const { token } = await terminals.issueEnrolmentToken();
     return terminals.enrol({ token, name: "kiosk", signingKey: SIGNING });
   };
-  return { store, clock, terminals, enrol };
+  return { store, clock, random, terminals, enrol };
 };
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -65,13 +65,42 @@ t.test("a revoked terminal is nobody any more", async (t) => {
   const first = clock.now();
   await clock.advance(Seconds(1));
   await terminals.revoke(terminal);
-  t.same(cut, [terminal, terminal]);
+  t.same(cut, [terminal], "told once");
   t.notOk(await terminals.authenticate(terminal, bytes(mqtt.password)));
   await t.rejects(terminals.signingKey(terminal), { code: "terminal_revoked" });
   await t.rejects(terminals.signingKey("nobody"), { code: "terminal_unknown" });
   await t.rejects(terminals.revoke("nobody"), { code: "terminal_unknown" });
   const row = await store.selectFrom("terminals").selectAll().where("id", "=", terminal).executeTakeFirstOrThrow();
   t.equal(row.revoked_at, first, "the first time counts");
+});
+
+t.test("a terminal that another process revoked is told of when it is looked for, once", async (t) => {
+  const { terminals, store, clock, random, enrol } = await open(t);
+  const { terminal } = await enrol();
+  await enrol();
+  const cut: string[] = [];
+  terminals.onRevoked((id) => cut.push(id));
+  await terminals.announceRevocations();
+  t.same(cut, []);
+  await new Terminals({ store, clock, random, sealingKeys: () => [], mqttUrl: () => "" }).revoke(terminal);
+  t.same(cut, []);
+  await terminals.announceRevocations();
+  await terminals.announceRevocations();
+  t.same(cut, [terminal]);
+});
+
+t.test("all terminals are listed, revoked ones too", async (t) => {
+  const { terminals, clock, enrol } = await open(t);
+  const enrolledAt = clock.now();
+  const { terminal: first } = await enrol();
+  await clock.advance(Seconds(1));
+  const { terminal: second } = await enrol();
+  await terminals.revoke(first);
+  const listed = (await terminals.list()).filter(({ terminal }) => [first, second].includes(terminal));
+  t.same(listed, [
+    { terminal: first, name: "kiosk", enrolledAt, revokedAt: clock.now() },
+    { terminal: second, name: "kiosk", enrolledAt: clock.now(), revokedAt: null },
+  ]);
 });
 
 t.test("neither token nor password is kept", async (t) => {
