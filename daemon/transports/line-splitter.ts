@@ -39,16 +39,35 @@ export class LineSplitter extends DelimiterParser {
     return true;
   }
 
+  /**
+   * Overwrites an unfinished line; what comes next begins a line.
+   * @returns whether there was one that nothing was told of yet
+   */
+  forget(): boolean {
+    const unfinished = this.buffer.length > 0 && !this.#dropping;
+    this.#empty();
+    this.#dropping = false;
+    return unfinished;
+  }
+
   override _flush(done: TransformCallback): void {
     // An unfinished line is no line.
-    this.buffer.fill(0);
-    this.buffer = Buffer.alloc(0);
+    this.#empty();
     done();
   }
 
-  #drop(): void {
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#empty();
+    super._destroy(error, done);
+  }
+
+  #empty(): void {
     this.buffer.fill(0);
     this.buffer = Buffer.alloc(0);
+  }
+
+  #drop(): void {
+    this.#empty();
     if (!this.#dropping) this.#onTooLong();
     this.#dropping = true;
   }

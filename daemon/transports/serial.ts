@@ -1,6 +1,7 @@
 import { backoff } from "@swipewire/protocol/backoff";
+import { ReaderFrameEnd } from "@swipewire/protocol/errors";
 import type { Random } from "@swipewire/protocol/random";
-import { type Clock, Millis, type Timer } from "@swipewire/protocol/time";
+import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import { SerialPort, type SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
 import { LineSplitter } from "./line-splitter.ts";
@@ -11,6 +12,8 @@ const LONGEST_LINE = 256;
 const LONGEST_FRAME = 512;
 /** A reader may send each track as a line of its own; a pause this long ends the frame. */
 const QUIET = Millis(100);
+/** A line that nothing is added to for this long was cut off: it is no use, and may hold a card. */
+const CUT_OFF = Seconds(1);
 
 type Port = SerialPort | SerialPortMock;
 
@@ -33,6 +36,7 @@ export class SerialTransport implements ReaderTransport {
   #port: Port | undefined;
   #lines: Buffer[] = [];
   #quiet: Timer | undefined;
+  #cutOff: Timer | undefined;
   #retry: Timer | undefined;
   #failures = 0;
 
@@ -82,8 +86,15 @@ export class SerialTransport implements ReaderTransport {
       onTooLong: () => this.#tooLong(`${LONGEST_LINE} bytes a line`),
     });
     port.pipe(splitter).on("data", (line: Buffer) => this.#line(line));
+    port.on("data", () => {
+      this.#cutOff?.cancel();
+      this.#cutOff = this.#options.clock.after(CUT_OFF, () => {
+        if (splitter.forget()) this.#listener?.misread(new ReaderFrameEnd({ detail: "a line without its end" }));
+      });
+    });
     port.on("error", () => {});
     port.on("close", () => {
+      this.#cutOff?.cancel();
       splitter.destroy();
       this.#forgetLines();
       if (this.#port !== port) return;

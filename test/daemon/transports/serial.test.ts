@@ -1,3 +1,4 @@
+import { LineSplitter } from "@swipewire/daemon/transports/line-splitter";
 import { SerialTransport } from "@swipewire/daemon/transports/serial";
 import { Millis, Seconds } from "@swipewire/protocol/time";
 import { SerialPortMock } from "serialport";
@@ -101,6 +102,42 @@ t.test("forgets half a line when the reader is unplugged in the middle of it", a
   await send("=2?\r");
   await clock.advance(Millis(100));
   t.strictSame(texts(), ["=2?\r"]);
+});
+
+t.test("half a line that nothing follows is forgotten and told as misread, and the next swipe is whole", async (t) => {
+  const { send, clock, texts, failures } = await opened();
+  await send(";4111");
+  await clock.advance(Millis(900));
+  await send("1111");
+  await clock.advance(Millis(900));
+  t.strictSame(failures, [], "it may still go on");
+  await clock.advance(Millis(100));
+  t.match(failures, [/^reader_frame_end: /]);
+  t.notMatch(failures.join(), /4111/);
+  await send("5".repeat(300));
+  await clock.advance(Seconds(1));
+  t.match(failures.slice(1), [/^reader_line_too_long: /], "told once");
+  await send(";1=2?\r");
+  await clock.advance(Seconds(1));
+  t.strictSame(texts(), [";1=2?\r"]);
+  t.equal(failures.length, 2);
+});
+
+t.test("no byte of half a line stays in memory, however it ends", async (t) => {
+  for (const end of ["destroy", "forget", "end"] as const) {
+    const splitter = new LineSplitter({ longest: 256, onTooLong: () => {} });
+    splitter.resume();
+    const chunk = Buffer.from(";4111111111111111=");
+    splitter.write(chunk);
+    const held = splitter.buffer;
+    t.equal(held.length, 18);
+    splitter[end]();
+    await settle();
+    t.ok(
+      [chunk, held].every((bytes) => bytes.every((byte) => byte === 0)),
+      end,
+    );
+  }
 });
 
 t.test("tells once that a reader is not there, and keeps trying with growing pauses", async (t) => {
