@@ -21,6 +21,8 @@ export interface ChargeRequest extends ChargeIdentity {
   readonly track3?: SensitiveBytes;
   /** Encrypted under the PIN working key; present exactly when `pin`. */
   readonly pinBlock?: Uint8Array;
+  /** {@link Acquirer.signOns} when the PIN block was made; present with it. */
+  readonly signOns?: number;
 }
 
 export type ChargeReply =
@@ -44,6 +46,9 @@ export type ReversalReason = "98" | "06" | "A0";
 export interface Acquirer {
   /** Signed on and within reach? */
   readonly ready: boolean;
+
+  /** How many sign-ons there were. Each brings new working keys, under which the bank reads no earlier PIN block. */
+  readonly signOns: number;
 
   /**
    * Sends one charge and waits for its reply.

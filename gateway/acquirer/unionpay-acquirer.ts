@@ -54,6 +54,7 @@ export class UnionPayAcquirer implements Acquirer {
   #idle: Timer | undefined;
   #ready = false;
   #signingOn = false;
+  #signOns = 0;
   /** Of sign-ons and echoes, which no store keeps count of. */
   #networkTrace = 0;
 
@@ -72,6 +73,10 @@ export class UnionPayAcquirer implements Acquirer {
     return this.#ready;
   }
 
+  get signOns(): number {
+    return this.#signOns;
+  }
+
   /** What went wrong with the bank's messages since the start, by the failure's code. */
   get failures(): ReadonlyMap<string, number> {
     return this.#failures;
@@ -79,6 +84,10 @@ export class UnionPayAcquirer implements Acquirer {
 
   async charge(request: ChargeRequest): Promise<ChargeReply> {
     this.#checkReady();
+    // The bank would count it as a wrong PIN of the card.
+    if (request.pinBlock && request.signOns !== this.#signOns) {
+      throw new AcquirerUnreachable({ detail: "the PIN block's key was replaced" });
+    }
     const { amount, replying } = this.#sendCharge(request);
     return this.#chargeReply(await replying, amount);
   }
@@ -195,6 +204,7 @@ export class UnionPayAcquirer implements Acquirer {
         throw new AcquirerSignOnRefused({ detail: `field 39 is ${fields[39] ?? "absent"}` });
       }
       this.#options.keys.loadWorkingKeys(fields[62]);
+      this.#signOns++;
       this.#connection.confirm();
       this.#watchIdle();
       this.#setReady(true);

@@ -1,7 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { responseCodes } from "@swipewire/protocol/iso8583/response-codes";
 import type { Clock } from "@swipewire/protocol/time";
-import type { Acquirer, ChargeReply, ReversalReason } from "../acquirer/acquirer.ts";
+import type { Acquirer, ChargeReply, ChargeRequest, ReversalReason } from "../acquirer/acquirer.ts";
 import {
   AcquirerChargeNotSent,
   AcquirerOutcomeUnknown,
@@ -51,45 +51,55 @@ export type Enter = (state: "calling" | "collecting" | "charging", cause: string
  * when it resolves, whichever way.
  */
 export async function authorise(run: Authorisation, services: AuthorisationServices, enter: Enter): Promise<Verdict> {
-  let pinBlock: Uint8Array | undefined;
+  let pin: EnteredPin | undefined;
   try {
     try {
       // Before the payer's phone rings in vain.
       if (!services.acquirer.ready) throw new AcquirerUnreachable();
-      if (run.payment.pin) pinBlock = await askPin(run, services, enter);
+      if (run.payment.pin) pin = await askPin(run, services, enter);
       run.stop.signal.throwIfAborted();
       run.atBank = true;
-      await enter("charging", pinBlock ? "pin_entered" : "card_without_pin");
+      await enter("charging", pin ? "pin_entered" : "card_without_pin");
       run.stop.signal.throwIfAborted();
     } catch (failure) {
       const kind = failure instanceof PaymentCancelled ? "cancelled" : "failed";
       return { kind, cause: codeOf(failure), failure };
     }
-    return await charge(run, services.acquirer, pinBlock);
+    return await charge(run, services.acquirer, pin);
   } finally {
     run.card.wipe();
-    pinBlock?.fill(0);
+    pin?.pinBlock.fill(0);
   }
 }
 
-async function askPin(run: Authorisation, { keys, voice, clock }: AuthorisationServices, enter: Enter) {
+type EnteredPin = Required<Pick<ChargeRequest, "pinBlock" | "signOns">>;
+
+async function askPin(
+  run: Authorisation,
+  { acquirer, keys, voice, clock }: AuthorisationServices,
+  enter: Enter,
+): Promise<EnteredPin> {
   const { phone } = run.payment;
   if (phone === null) throw new PaymentFault({ detail: "no phone number" });
   run.stop.signal.throwIfAborted();
   await enter("calling", "card_with_pin");
+  let signOns = 0;
   const conversation = startPinConversation({
     voice,
     clock,
     phone,
-    encrypt: (pin) => keys.encryptPinBlock(pin, run.card.pan),
+    encrypt: (pin) => {
+      signOns = acquirer.signOns;
+      return keys.encryptPinBlock(pin, run.card.pan);
+    },
     signal: run.stop.signal,
   });
   await conversation.answered;
   await enter("collecting", "call_answered");
-  return conversation.pinBlock;
+  return { pinBlock: await conversation.pinBlock, signOns };
 }
 
-async function charge(run: Authorisation, acquirer: Acquirer, pinBlock: Uint8Array | undefined): Promise<Verdict> {
+async function charge(run: Authorisation, acquirer: Acquirer, pin: EnteredPin | undefined): Promise<Verdict> {
   const { payment, card, stop } = run;
   try {
     const identity = chargeIdentity(payment);
@@ -97,7 +107,7 @@ async function charge(run: Authorisation, acquirer: Acquirer, pinBlock: Uint8Arr
       ...identity,
       track2: card.track2,
       ...(card.track3 && { track3: card.track3 }),
-      ...(pinBlock && { pinBlock }),
+      ...pin,
     });
     const reply = await unlessAborted(asked, stop.signal);
     if (reply.kind === "approved") return { kind: "approved", reply };

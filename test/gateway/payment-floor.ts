@@ -68,10 +68,11 @@ export class BankBooks {
 
 export class TestBank implements Acquirer {
   ready = true;
+  signOns = 1;
   plan: BankPlan = "approve";
   /** Reversals that get no answer before the next one is acknowledged. */
   deafTo = 0;
-  readonly charges: ChargeIdentity[] = [];
+  readonly charges: ChargeRequest[] = [];
   readonly reversals: { charge: ChargeIdentity; reason: string }[] = [];
   /** The track and PIN block of the last charge, to see what becomes of them. */
   held: { track2: SensitiveBytes; pinBlock: Uint8Array | undefined; pinBlockThen: Uint8Array | undefined } | undefined;

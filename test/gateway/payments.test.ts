@@ -53,9 +53,12 @@ t.test("a card with a PIN is asked for it on the phone, and the payer gets a tex
   await f.payments.submit(f.kiosk.id, swipe);
   await settle();
   t.equal(f.voice.calls[0]?.to, PHONE);
+  f.bank.signOns = 7;
   f.voice.answer();
   f.voice.type("123456#");
+  f.bank.signOns = 8;
   await settle();
+  t.equal(f.bank.charges[0]?.signOns, 7, "the bank's keys of that moment are known");
   t.same(f.storyOf(swipe.payment), ["accepted", "calling", "collecting", "charging", "approved"]);
   t.ok(f.voice.calls[0]?.over, "the call is over");
   const block = f.bank.held?.pinBlockThen?.map((byte) => byte ^ 0xff) ?? new Uint8Array();

@@ -134,8 +134,8 @@ export const withoutPin = (amount: number, more: Partial<ChargeRequest> = {}): C
   ...more,
 });
 
-/** A charge of the card that needs one. */
+/** A charge of the card that needs one, made after the first sign-on. */
 export function withPin(keys: SoftwareKeyStore, amount: number, pin: Uint8Array = debit.pin): ChargeRequest {
   const pinBlock = keys.encryptPinBlock(SensitiveBytes.copyOf(pin), SensitiveBytes.copyOf(debit.pan));
-  return { ...identity(amount, { pin: true }), track2: SensitiveBytes.copyOf(debit.track2), pinBlock };
+  return { ...identity(amount, { pin: true }), track2: SensitiveBytes.copyOf(debit.track2), pinBlock, signOns: 1 };
 }

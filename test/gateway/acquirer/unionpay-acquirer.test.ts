@@ -137,6 +137,17 @@ t.test("a wrong MAC on the answer: the outcome is unknown, and the terminal sign
   t.equal(bank.books.totalCharged, 0);
 });
 
+t.test("a PIN block under keys that a sign-on has replaced meanwhile is not sent", async (t) => {
+  const { acquirer, bank, keys } = await signedOn(t);
+  const charge = withPin(keys, 1_00);
+  await t.rejects(acquirer.charge(withoutPin(10_66)), { code: "acquirer_outcome_unknown", reversalReason: "A0" });
+  await until(() => acquirer.ready);
+  t.equal(acquirer.signOns, 2);
+  await t.rejects(acquirer.charge(charge), { code: "acquirer_unreachable" });
+  t.equal(bank.books.journal.length, 1, "the bank did not hear of it, and counts no wrong PIN");
+  t.match(await acquirer.charge({ ...withPin(keys, 1_00), signOns: acquirer.signOns }), { kind: "approved" });
+});
+
 t.test("keys that another sign-on made stale are replaced", async (t) => {
   const { acquirer: first, bank: host, clock } = await signedOn(t);
   const second = acquirer(t, clock, host.port, await keyStore(t));
@@ -251,7 +262,7 @@ t.test("a charge that does not fit the bank's messages is not sent, and its copi
     [{ currency: "USD" }, "currency_unsupported"],
     [{ track2: SensitiveBytes.copyOf(tooLong) }, "iso8583_length_invalid"],
     [{ track3: SensitiveBytes.copyOf(ascii(`;${"1".repeat(105)}?`)) }, "iso8583_length_invalid"],
-    [{ pin: true, pinBlock: new Uint8Array(7) }, "iso8583_length_invalid"],
+    [{ pin: true, pinBlock: new Uint8Array(7), signOns: 1 }, "iso8583_length_invalid"],
   ] as const) {
     const charge = withoutPin(1_00, unfit);
     copies();
