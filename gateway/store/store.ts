@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import Database from "better-sqlite3";
 import {
   CompiledQuery,
@@ -28,12 +29,14 @@ const migrations = { "0001-first-tables": firstTables };
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
- * Opens the database and brings its tables up to date.
+ * Opens the database, a new one for its owner only, and brings its tables up to date.
  * @throws StoreNotOpened when the file can't be opened or belongs to a newer release
  */
 export async function openStore(path: string | ":memory:"): Promise<Store> {
   let database: Database.Database;
   try {
+    // It holds phone numbers and the secrets that webhooks are signed with. SQLite gives its other files the same mode.
+    if (path !== ":memory:") await (await open(path, "a", 0o600)).close();
     database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     database.pragma("journal_mode = WAL");
     // A commit that was answered must outlive a power cut: money hangs on it.

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openStore } from "@swipewire/gateway/store/store";
 import Database from "better-sqlite3";
@@ -14,6 +14,15 @@ t.test("commits survive a power cut, and foreign keys hold", async (t) => {
   t.equal(await pragma("journal_mode"), "wal");
   t.equal(await pragma("synchronous"), 2);
   t.equal(await pragma("foreign_keys"), 1);
+});
+
+t.test("a new database is its owner's only, and so are the files beside it", async (t) => {
+  const directory = t.testdir();
+  const { store } = await openShopFloor({ path: join(directory, "gateway.sqlite") });
+  t.teardown(() => store.destroy());
+  const files = readdirSync(directory);
+  t.ok(files.includes("gateway.sqlite-wal"));
+  for (const file of files) t.equal(statSync(join(directory, file)).mode & 0o777, 0o600, file);
 });
 
 t.test("opens again with what was written", async (t) => {
