@@ -28,7 +28,7 @@ export interface ChargeRequest extends ChargeIdentity {
 export type ChargeReply =
   | {
       readonly kind: "approved";
-      /** Field 38, where the bank sends one. */
+      /** Field 38, six letters, digits and spaces, where the bank sends one. */
       readonly approvalCode?: string;
       /** Field 37. */
       readonly retrievalReference?: string;

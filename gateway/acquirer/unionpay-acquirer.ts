@@ -44,6 +44,8 @@ export interface UnionPayAcquirerOptions extends BankConnectionOptions, PosTermi
 }
 
 const MAX_TRACE = 999_999;
+/** ISO 8583-1:1987 has field 38 as `an 6`; a terminal refuses a result with any other, and would wait for ever. */
+const AUTHORISATION_CODE = /^[A-Za-z0-9 ]{6}$/;
 
 /** A bank that speaks the UnionPay POS dialect over TCP. Connects and signs on by itself, for as long as it is not closed. */
 export class UnionPayAcquirer implements Acquirer {
@@ -119,7 +121,7 @@ export class UnionPayAcquirer implements Acquirer {
         }
         return {
           kind: "approved",
-          ...(approvalCode !== undefined && { approvalCode }),
+          ...(approvalCode !== undefined && AUTHORISATION_CODE.test(approvalCode) && { approvalCode }),
           ...(retrievalReference !== undefined && { retrievalReference }),
         };
       case "declined":

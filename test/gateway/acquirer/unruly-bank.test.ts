@@ -130,6 +130,13 @@ t.test("replies that cannot be trusted or understood leave the outcome unknown, 
   }
 });
 
+t.test("an approval is one, also where its authorisation code holds what no terminal may be sent", async (t) => {
+  const bank = await unrulyBank(t, (request) => sealed(request, "00", { ...approved, 38: "A/1*2?" }));
+  const { acquirer } = await terminalOf(t, bank);
+  await until(() => acquirer.ready);
+  t.same(await acquirer.charge(withoutPin(1_00)), { kind: "approved", retrievalReference: "000000000001" });
+});
+
 t.test("a refusal that asks to sign on is a refusal, and the terminal signs on", async (t) => {
   for (const code of ["77", "99", "A0"]) {
     const bank = await unrulyBank(t, (request) => sealed(request, code));
