@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SerialTransport } from "@swipewire/daemon/transports/serial";
+import { systemClock } from "@swipewire/protocol/time";
+import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { PtyReader } from "@swipewire/simulator/readers/pty-reader";
+import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
+import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
+import t from "tap";
+import { startTerminal } from "../../daemon/running-terminal.ts";
+import { seededRandom } from "../../seeded-random.ts";
+
+const baud = 115_200;
+const clock = systemClock;
+const CARD = "622424******0069";
+
+t.test("a swipe on a serial line reaches the session, again after the reader was unplugged and plugged", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "swipewire-serial-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const link = join(folder, "reader");
+  const plug = () => PtyReader.open({ link, clock, baud });
+  let pty = await plug();
+  t.teardown(() => pty.close());
+  const transport = new SerialTransport({
+    path: link,
+    baudRate: baud,
+    name: "counter",
+    clock,
+    random: seededRandom(1),
+  });
+  const { session, until, step } = await startTerminal(t, [transport]);
+  const reader = virtualReader("ascii", { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10) });
+  const connected = { connected: true, family: "ascii", name: "counter" };
+
+  async function swipe() {
+    session.command({ do: "enter-code", code: "12345678" });
+    await step("confirm");
+    session.command({ do: "confirm" });
+    await pty.send(reader.nextFrame(testCard("unionpay-debit")));
+    return step("card");
+  }
+
+  await until(({ gateway }) => gateway);
+  t.strictSame((await until((view) => view.reader.connected)).reader, connected);
+  t.match(await swipe(), { card: { maskedPan: CARD, pinByServiceCode: true } });
+
+  await pty.close();
+  t.match(await until((view) => !view.reader.connected), { step: "card", reader: { connected: false } });
+  pty = await plug();
+  t.strictSame((await until((view) => view.reader.connected)).reader, connected);
+  session.command({ do: "cancel" });
+  t.match(await swipe(), { card: { maskedPan: CARD } });
+});
