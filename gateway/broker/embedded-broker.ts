@@ -16,6 +16,8 @@ const PACKET_LIMIT = MAX_LINK_MESSAGE + 1_024;
 const LONGEST_KEEPALIVE_S = 300;
 /** QoS 2 is not used here; what a client may leave half-sent stays small. */
 const QOS2_HALF_SENT = 16;
+/** Connections that have not logged in, at once: the rest of the gateway needs sockets too. The broker ends each in 30 s. */
+const STRANGERS = 256;
 /** MQTT 3.1.1 3.2.2.3. */
 const BAD_USERNAME_OR_PASSWORD = 4;
 const SERVER_UNAVAILABLE = 3;
@@ -117,7 +119,9 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     },
   });
 
+  const strangers = new Set<unknown>();
   broker.on("client", (client) => {
+    strangers.delete(client.conn);
     connected.set(client.id, client);
     if (shutOut.has(client.id)) client.close();
   });
@@ -129,12 +133,21 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
 
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    if (strangers.size >= STRANGERS) {
+      socket.destroy();
+      return;
+    }
     socket.setNoDelay(true);
     // Errors reach the broker through the pair below.
     const readable = pipeline(socket, new PacketLimit(PACKET_LIMIT), () => {});
-    broker.handle(Duplex.from({ readable, writable: socket }));
+    const connection = Duplex.from({ readable, writable: socket });
+    sockets.add(socket);
+    strangers.add(connection);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      strangers.delete(connection);
+    });
+    broker.handle(connection);
   });
   server.listen({ host, port });
   try {

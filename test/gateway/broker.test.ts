@@ -242,3 +242,22 @@ t.test("an address that is taken is a failure with a code", async (t) => {
   };
   await t.rejects(startEmbeddedBroker(options), { code: "broker_not_started" });
 });
+
+t.test("connections that do not log in are limited, and cost those who did nothing", async (t) => {
+  const { broker, connect, need } = await open(t);
+  const terminal = await need(A);
+  const strangers = await Promise.all(
+    Array.from({ length: 256 }, async () => {
+      const socket = connectTcp(broker.port, "127.0.0.1");
+      t.teardown(() => socket.destroy());
+      socket.on("error", () => {});
+      await once(socket, "connect");
+      return socket;
+    }),
+  );
+  t.ok((await connect(B)) === undefined, "there is no room");
+  await terminal.publishAsync(topics.up(A), "still here", { qos: 1 });
+  const [one] = strangers;
+  if (one) await once(one.end(), "close");
+  t.ok((await connect(B)) !== undefined, "there is room again");
+});
