@@ -1,5 +1,6 @@
 import type { TrackNumber } from "../readers/reader-frame.ts";
 import { END_SENTINEL, isDigit, trackFormats } from "./alphabets.ts";
+import { SHORTEST_WITH_FIRST } from "./masking.ts";
 
 /*
  * Readers that encrypt send a masked picture of each track beside it. MagTek masks with zeros, one of which may become
@@ -61,8 +62,9 @@ export function maskedPanOf(track: TrackNumber, text: string): string | undefine
   const parts = partsOf(track, new TextEncoder().encode(text));
   if (!parts) return undefined;
   const pan = String.fromCharCode(...parts.pan);
+  const shown = pan.length < SHORTEST_WITH_FIRST ? 0 : FIRST;
   // A zero at the seam may be mask or digit: it is taken for mask.
-  const first = (/^\d*/.exec(pan.slice(0, FIRST))?.[0] ?? "").replace(/0+$/, "");
+  const first = (/^\d*/.exec(pan.slice(0, shown))?.[0] ?? "").replace(/0+$/, "");
   const last = /\d*$/.exec(pan.slice(-LAST))?.[0] ?? "";
   return first + "*".repeat(pan.length - first.length - last.length) + last;
 }

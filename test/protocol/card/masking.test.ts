@@ -26,7 +26,11 @@ t.test("a PAN shows its first six and last four, a short one only its last four,
 t.test("a track keeps its length and shows its masked PAN only", async (t) => {
   t.equal(maskTrack(2, bytes(";6224242300000069=30122200000?")), ";622424******0069=***********?");
   t.equal(maskTrack(1, bytes("%B6224242300000069^A/B^3012220?")), "%B622424******0069^***********?");
-  t.equal(maskTrack(3, bytes(";996224242300000069=1561?")), ";**622424******0069=****?");
+  t.equal(maskTrack(3, bytes(";996224242300000069=1561?")), ";**6224********0069=****?");
+});
+
+t.test("a track 3 that begins with its PAN, without a format code, shows no more than its first six", async (t) => {
+  t.equal(maskTrack(3, bytes(";6224242300000069=1561?")), ";**2424******0069=****?");
 });
 
 t.test("what does not parse is not shown", async (t) => {
@@ -109,6 +113,11 @@ t.test("facts of an encrypted card are what its reader shows", async (t) => {
     maskedPan: "4266********9999",
     pinByServiceCode: true,
   });
+  t.strictSame(
+    cardFacts(encrypted([2, ";622424**0000=0809120********?*"])).maskedPan,
+    "********0000",
+    "of a short number its last four, whatever the reader shows",
+  );
   t.strictSame(cardFacts(encrypted([2, "nonsense"])), {});
   t.strictSame(cardFacts(encrypted()), {});
 });
