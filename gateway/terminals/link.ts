@@ -11,7 +11,7 @@ import {
 } from "@swipewire/protocol/messages/terminal-link";
 import { parseTerminalTopic, topics } from "@swipewire/protocol/messages/topics";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
-import { type Clock, type Duration, Hours, isoTime, Minutes, Seconds } from "@swipewire/protocol/time";
+import { type Clock, type Duration, Hours, isoTime, Minutes, Seconds, sleep } from "@swipewire/protocol/time";
 import mqtt, { type MqttClient } from "mqtt";
 import type { Logger } from "pino";
 import Type from "typebox";
@@ -24,6 +24,8 @@ import { UnacknowledgedMessages } from "./unacknowledged.ts";
 
 /** By how much a terminal's clock may be slow. */
 const CLOCK_SKEW = Seconds(30);
+/** How long the broker has to take the goodbye. */
+const FAREWELL = Seconds(1);
 const ANSWER_LIFETIME = Minutes(1);
 const STATE_LIFETIME = Minutes(2);
 /** A terminal that comes back after longer asks. */
@@ -114,6 +116,8 @@ export class TerminalLink {
       client.subscribe({ [topics.everyUp]: { qos: 1 }, [topics.everyPresence]: { qos: 1 } }, (failure) => {
         if (failure) {
           this.#count(new LinkFault({ detail: "subscription" }));
+          // Connected and deaf is worse than away: the next connection asks again.
+          client.stream.destroy();
           return;
         }
         client.publish(topics.gatewayPresence, this.#ownPresence("online"), { qos: 1, retain: true });
@@ -131,15 +135,29 @@ export class TerminalLink {
 
   /** Says goodbye and leaves. What is owed to terminals is forgotten; they ask. */
   async close(): Promise<void> {
-    this.#client?.removeAllListeners("message");
+    const client = this.#client;
+    client?.removeAllListeners("message");
     await Promise.allSettled(this.#underWay.values());
     this.#owed.close();
-    if (this.#client?.connected) {
-      await this.#client
-        .publishAsync(topics.gatewayPresence, this.#ownPresence("offline"), { qos: 1, retain: true })
-        .catch(() => {});
-    }
-    await this.#client?.endAsync(!this.#client.connected);
+    // Without a PUBACK the client would wait for one; cut off, it leaves its last will, which says the same.
+    if (client) await client.endAsync(!(client.connected && (await this.#sayGoodbye(client))));
+  }
+
+  /** Whether the broker took it. What was sent before is acknowledged by then too (MQTT 3.1.1 4.6). */
+  async #sayGoodbye(client: MqttClient): Promise<boolean> {
+    const patience = new AbortController();
+    const said = await Promise.race([
+      client.publishAsync(topics.gatewayPresence, this.#ownPresence("offline"), { qos: 1, retain: true }).then(
+        () => true,
+        () => false,
+      ),
+      sleep(this.#clock, FAREWELL, patience.signal).then(
+        () => false,
+        () => false,
+      ),
+    ]);
+    patience.abort();
+    return said;
   }
 
   #receive(services: TerminalServices, topic: string, payload: Uint8Array): void {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { startEmbeddedBroker } from "@swipewire/gateway/broker/embedded-broker";
 import { TerminalLink, type TerminalServices } from "@swipewire/gateway/terminals/link";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -5,6 +7,7 @@ import { DownMessage, MAX_LINK_MESSAGE, type UpMessage } from "@swipewire/protoc
 import { topics } from "@swipewire/protocol/messages/topics";
 import { randomUuid } from "@swipewire/protocol/random";
 import { isoTime, Minutes, Seconds } from "@swipewire/protocol/time";
+import { Aedes, type AedesOptions } from "aedes";
 import mqtt, { type MqttClient } from "mqtt";
 import t, { type Test } from "tap";
 import { settle } from "../simulated-clock.ts";
@@ -344,6 +347,61 @@ t.test("a broker that goes away and comes back loses nothing", async (t) => {
   const back = await f.connect();
   const { body } = await back.hear("payment.result");
   t.match(body, { payment: submit.body.payment, outcome: "approved" });
+});
+
+/** A link on a broker elsewhere, with the broker's moods. */
+const openElsewhere = async (t: Test, moods: AedesOptions) => {
+  const broker = await Aedes.createBroker(moods);
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    broker.handle(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const f = await openPaymentFloor();
+  const link = new TerminalLink({
+    url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    credentials,
+    terminals: f.terminals,
+    clock: f.clock,
+    random: f.random,
+    logger: f.logger,
+  });
+  t.teardown(async () => {
+    await link.close();
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((resolve) => server.close(() => broker.close(resolve)));
+    await f.close();
+  });
+  return { ...f, link, sockets };
+};
+
+t.test("a broker that refuses the subscription is asked again", async (t) => {
+  let refusals = 1;
+  const f = await openElsewhere(t, {
+    authorizeSubscribe: (_client, subscription, done) => done(null, refusals-- > 0 ? null : subscription),
+  });
+  await f.link.start({ orders: f.orders, payments: f.payments });
+  t.equal(f.link.failures.get("link_fault"), 1);
+});
+
+t.test("a broker that acknowledges nothing does not keep the gateway from stopping", async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const f = await openElsewhere(t, {
+    authorizePublish: (_client, packet, done) => {
+      if (packet.payload.toString().includes("offline")) asked.resolve();
+      else done(null);
+    },
+  });
+  await f.link.start({ orders: f.orders, payments: f.payments });
+  const gone = Promise.all([...f.sockets].map((socket) => once(socket, "close")));
+  const closed = f.link.close();
+  await asked.promise;
+  await f.clock.advance(Seconds(1));
+  await closed;
+  await gone;
+  t.equal(f.clock.pending, 0);
 });
 
 t.test("terminals see whether the gateway is there, also after it is gone", async (t) => {
