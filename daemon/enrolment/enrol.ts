@@ -66,8 +66,9 @@ async function post(address: URL, request: EnrolmentRequest): Promise<EnrolmentR
       signal: AbortSignal.timeout(TIMEOUT),
     });
     status = response.status;
-    body = new Uint8Array(await response.arrayBuffer());
+    body = await bodyOf(response);
   } catch (cause) {
+    if (cause instanceof EnrolmentReplyInvalid) throw cause;
     throw new EnrolmentUnreachable({ detail: address.host, cause });
   }
   if (status < 200 || status > 299) throw new EnrolmentRefused({ detail: refusalCode(body) ?? `HTTP ${status}` });
@@ -76,6 +77,18 @@ async function post(address: URL, request: EnrolmentRequest): Promise<EnrolmentR
   } catch (cause) {
     throw new EnrolmentReplyInvalid({ detail: cause instanceof Error ? cause.message : "unreadable", cause });
   }
+}
+
+/** Whoever answers, it is not let fill the memory. */
+async function bodyOf({ body }: Response): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of body ?? []) {
+    length += piece.length;
+    if (length > LONGEST_REPLY) throw new EnrolmentReplyInvalid({ detail: `more than ${LONGEST_REPLY} bytes` });
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 function refusalCode(body: Uint8Array): string | undefined {

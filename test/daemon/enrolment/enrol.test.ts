@@ -89,6 +89,18 @@ t.test("says why it was not enrolled, and keeps nothing", async (t) => {
   }
 });
 
+t.test("reads no more of a reply than a reply can be", async (t) => {
+  const server = createServer((_request, response) => void response.writeHead(201).write(Buffer.alloc(100_000, " ")));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const attempt = enrol({ gateway, token: TOKEN, name: "a", stateDir: join(t.testdir(), "state") });
+  await t.rejects(attempt, { code: "enrolment_reply_invalid" });
+});
+
 t.test("sends a token over plain http to this machine only", async (t) => {
   const stateDir = join(tmpdir(), "swipewire-never-made");
   for (const gateway of [
