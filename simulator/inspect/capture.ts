@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { buffer } from "node:stream/consumers";
+import { createReadStream } from "node:fs";
+import { SwipewireError } from "@swipewire/protocol/failure";
 import { InspectInputTooLarge, InspectInputUnreadable } from "../errors.ts";
 
 /** Far above any frame or message, hex text with line breaks included. */
@@ -10,11 +10,24 @@ const LIMIT = 65_536;
  * @throws InspectInputUnreadable | InspectInputTooLarge
  */
 export async function readCapture(path: string, stdin: NodeJS.ReadableStream): Promise<Uint8Array> {
-  const raw = await (path === "-" ? buffer(stdin) : readFile(path)).catch((cause: unknown) => {
+  const raw = new Uint8Array(LIMIT);
+  let length = 0;
+  try {
+    for await (const piece of path === "-" ? stdin : createReadStream(path)) {
+      const bytes = piece as Buffer;
+      raw.set(bytes.subarray(0, LIMIT - length), length);
+      length += bytes.length;
+      bytes.fill(0);
+      if (length > LIMIT) throw new InspectInputTooLarge({ detail: `more than ${LIMIT} bytes` });
+    }
+    const read = raw.subarray(0, length);
+    return fromHexText(read) ?? Uint8Array.from(read);
+  } catch (cause) {
+    if (cause instanceof SwipewireError) throw cause;
     throw new InspectInputUnreadable({ detail: (cause as NodeJS.ErrnoException).code ?? "no data", cause });
-  });
-  if (raw.length > LIMIT) throw new InspectInputTooLarge({ detail: `${raw.length} of at most ${LIMIT} bytes` });
-  return fromHexText(raw) ?? Uint8Array.from(raw);
+  } finally {
+    raw.fill(0);
+  }
 }
 
 /**
@@ -24,22 +37,21 @@ export async function readCapture(path: string, stdin: NodeJS.ReadableStream): P
  * @throws InspectInputUnreadable when the last digit lacks its other half
  */
 export function fromHexText(text: Uint8Array): Uint8Array | undefined {
-  const digits: number[] = [];
-  for (const character of text) {
-    if (character === 0x20 || (character >= 0x09 && character <= 0x0d)) continue;
-    const digit = hexDigit(character);
-    if (digit === undefined) return undefined;
-    digits.push(digit);
+  const digits = new Uint8Array(text.length);
+  let count = 0;
+  try {
+    for (const character of text) {
+      if (character === 0x20 || (character >= 0x09 && character <= 0x0d)) continue;
+      const digit = hexDigit(character);
+      if (digit === undefined) return undefined;
+      digits[count++] = digit;
+    }
+    if (count === 0) return undefined;
+    if (count % 2 !== 0) throw new InspectInputUnreadable({ detail: `${count} hex digits, an odd number` });
+    return Uint8Array.from({ length: count / 2 }, (_, n) => ((digits[2 * n] ?? 0) << 4) | (digits[2 * n + 1] ?? 0));
+  } finally {
+    digits.fill(0);
   }
-  if (digits.length === 0) return undefined;
-  if (digits.length % 2 !== 0)
-    throw new InspectInputUnreadable({ detail: `${digits.length} hex digits, an odd number` });
-  const bytes = Uint8Array.from(
-    { length: digits.length / 2 },
-    (_, n) => ((digits[2 * n] ?? 0) << 4) | (digits[2 * n + 1] ?? 0),
-  );
-  digits.fill(0);
-  return bytes;
 }
 
 function hexDigit(character: number): number | undefined {

@@ -26,10 +26,14 @@ export function addInspectCommand(program: Command): void {
       if (!inspect) throw new Error(`profile ${profile} passed its choices and is not there`);
       const key = bdk === undefined ? undefined : hexKey("--bdk", bdk, 16);
       const capture = await readCapture(path, process.stdin);
-      const inspection = inspect(capture, key ? { bdk: key } : {});
-      capture.fill(0);
-      process.stdout.write(json ? asJson(inspection) : asText(inspection));
-      process.exitCode = inspection.failure ? 1 : 0;
+      try {
+        const inspection = inspect(capture, key ? { bdk: key } : {});
+        process.stdout.write(json ? asJson(inspection) : asText(inspection));
+        process.exitCode = inspection.failure ? 1 : 0;
+      } finally {
+        capture.fill(0);
+        key?.fill(0);
+      }
     });
 }
 

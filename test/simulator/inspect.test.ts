@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
-import { fromHexText } from "@swipewire/simulator/inspect/capture";
+import { fromHexText, readCapture } from "@swipewire/simulator/inspect/capture";
 import { asJson, asText } from "@swipewire/simulator/inspect/print";
 import { readerProfile } from "@swipewire/simulator/inspect/reader-profile";
 import { PUBLISHED_BDK as bdk } from "@swipewire/simulator/readers/published-frames";
@@ -27,6 +28,21 @@ t.test("without a key nothing but masks is shown", async (t) => {
     }
   }
   t.match(asText(auto(hex(example11), {})), /5452\*{8}7189/);
+});
+
+t.test("a capture is read no further than a capture can be long, and what was read is overwritten", async (t) => {
+  const piece = Buffer.from(";6224242300000069=3012201?\r");
+  t.same(await readCapture("-", Readable.from([piece])), ascii(";6224242300000069=3012201?\r"));
+  t.ok(piece.every((byte) => byte === 0));
+
+  let given = 0;
+  const endless = Readable.from(
+    (function* () {
+      for (; given < 100; given++) yield Buffer.alloc(65_536, "5");
+    })(),
+  );
+  await t.rejects(readCapture("-", endless), { code: "inspect_input_too_large" });
+  t.ok(given < 50, `${given} pieces`);
 });
 
 t.test("with the test key the makers' sample cards are shown in full", async (t) => {
