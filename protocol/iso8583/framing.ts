@@ -29,6 +29,16 @@ export class FrameReader {
    */
   push(piece: Uint8Array): Uint8Array[] {
     const messages: Uint8Array[] = [];
+    try {
+      this.#take(piece, messages);
+    } catch (failure) {
+      for (const message of messages) message.fill(0);
+      throw failure;
+    }
+    return messages;
+  }
+
+  #take(piece: Uint8Array, messages: Uint8Array[]): void {
     let rest = piece;
     while (rest.length > 0) {
       const taken = rest.subarray(0, this.#wanted() - this.#filled);
@@ -40,7 +50,6 @@ export class FrameReader {
         this.clear();
       }
     }
-    return messages;
   }
 
   /** Forgets an unfinished message. */

@@ -21,6 +21,14 @@ t.test("puts messages together whatever pieces they come in", async () => {
   );
 });
 
+t.test("messages that came before an impossible length are overwritten, for nobody gets them", async (t) => {
+  const copied = t.capture(Uint8Array.prototype, "slice", Uint8Array.prototype.slice);
+  t.throws(() => new FrameReader().push(Uint8Array.of(0, 3, 0x62, 0x24, 0x24, 0, 0)), { code: "iso8583_frame_length" });
+  const copies = copied().flatMap((call) => ("returned" in call ? [call.returned] : []));
+  t.equal(copies.length, 1);
+  t.ok(copies.every((copy) => copy.every((byte) => byte === 0)));
+});
+
 t.test("takes the longest message and refuses longer and empty ones as soon as their length is there", async (t) => {
   const longest = new Uint8Array(MAX_FRAME).fill(7);
   t.equal(new FrameReader().push(frame(longest))[0]?.length, MAX_FRAME);
