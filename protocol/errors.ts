@@ -183,17 +183,17 @@ export class TrackParity extends failure("track_parity", {
 export class KeyLength extends failure("key_length", {
   what: "A key does not have the length that its algorithm takes.",
   means: "Nothing was encrypted, decrypted or signed with it.",
-  todo: "Check the key file or the key that was given: two-key TDES takes 16 bytes, single DES 8.",
+  todo: "Check the key file or the key that was given: AES takes 16, 24 or 32 bytes, TDES 16 or 24, single DES 8.",
 }) {}
 
 export class KsnInvalid extends failure("ksn_invalid", {
-  what: "A key serial number is not ten bytes with a 21-bit counter.",
+  what: "A key serial number is not one of its scheme: ten bytes for TDES DUKPT, twelve for AES DUKPT.",
   means: "No key can be derived for it.",
   todo: "Check the reader's profile and key injection.",
 }) {}
 
 export class CiphertextLength extends failure("ciphertext_length", {
-  what: "What is to be encrypted or decrypted is not whole 8-byte blocks.",
+  what: "What is to be encrypted or decrypted is not whole blocks of its cipher.",
   means: "It was cut short or altered on the way. Nothing was charged.",
   todo: "Swipe again. If it repeats, check the reader's profile.",
 }) {}
@@ -211,7 +211,7 @@ export class PinBlockPan extends failure("pin_block_pan", {
 }) {}
 
 export class PinBlockMalformed extends failure("pin_block_malformed", {
-  what: "A decrypted PIN block is not one of format 0 for its card number.",
+  what: "A decrypted PIN block is not one of its format, or not for its card number.",
   means: "It was encrypted under another key, or made for another card.",
   todo: "Sign on again so that both sides hold the same PIN key.",
 }) {}

@@ -3,16 +3,16 @@ import { CiphertextLength, KeyLength } from "../errors.ts";
 
 export const BLOCK_LENGTH = 8;
 
-/** A two-key TDES key (or single DES as K‖K), held by the runtime. Make it once and reuse it. */
+/** A two-key or three-key TDES key (or single DES as K‖K), held by the runtime. Make it once and reuse it. */
 export type TdesKey = KeyObject;
 
 /**
- * @param bytes 16 bytes (K1‖K2), or 8 for single DES: OpenSSL 3 has no single DES of its own, and TDES under K‖K is the
- *   same function. Stay the caller's to wipe.
+ * @param bytes 16 bytes (K1‖K2), 24 (K1‖K2‖K3), or 8 for single DES: OpenSSL 3 has no single DES of its own, and TDES
+ *   under K‖K is the same function. Stay the caller's to wipe.
  * @throws KeyLength
  */
 export function tdesKey(bytes: Uint8Array): TdesKey {
-  if (bytes.length === 16) return createSecretKey(bytes);
+  if (bytes.length === 16 || bytes.length === 24) return createSecretKey(bytes);
   if (bytes.length !== 8) throw new KeyLength({ detail: `${bytes.length} bytes` });
   const doubled = new Uint8Array(16);
   doubled.set(bytes);
@@ -28,21 +28,23 @@ export function tdesKey(bytes: Uint8Array): TdesKey {
 
 /** Each 8-byte block by itself. @throws CiphertextLength */
 export const encryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
-  run(createCipheriv("des-ede", key, null), blocks);
+  run(createCipheriv(algorithm(key), key, null), blocks);
 
 /** Each 8-byte block by itself. @throws CiphertextLength */
 export const decryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
-  run(createDecipheriv("des-ede", key, null), blocks);
+  run(createDecipheriv(algorithm(key), key, null), blocks);
 
 const ZERO_IV = new Uint8Array(BLOCK_LENGTH);
 
-/** Whole blocks, zero IV. @throws CiphertextLength */
-export const encryptCbc = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
-  run(createCipheriv("des-ede-cbc", key, ZERO_IV), blocks);
+/** Whole blocks; the IV is one. @throws CiphertextLength */
+export const encryptCbc = (key: TdesKey, blocks: Uint8Array, iv = ZERO_IV): Uint8Array =>
+  run(createCipheriv(`${algorithm(key)}-cbc`, key, iv), blocks);
 
-/** Whole blocks, zero IV. @throws CiphertextLength */
-export const decryptCbc = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
-  run(createDecipheriv("des-ede-cbc", key, ZERO_IV), blocks);
+/** Whole blocks; the IV is one. @throws CiphertextLength */
+export const decryptCbc = (key: TdesKey, blocks: Uint8Array, iv = ZERO_IV): Uint8Array =>
+  run(createDecipheriv(`${algorithm(key)}-cbc`, key, iv), blocks);
+
+const algorithm = (key: TdesKey) => (key.symmetricKeySize === 24 ? "des-ede3" : "des-ede");
 
 function run(cipher: ReturnType<typeof createCipheriv | typeof createDecipheriv>, blocks: Uint8Array): Uint8Array {
   if (blocks.length === 0 || blocks.length % BLOCK_LENGTH !== 0) {

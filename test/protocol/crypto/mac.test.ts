@@ -1,3 +1,5 @@
+import { aesCtr, decryptAesCbc, decryptAesEcb, encryptAesCbc, encryptAesEcb } from "@swipewire/protocol/crypto/aes";
+import { aesCmac, tdesCmac } from "@swipewire/protocol/crypto/cmac";
 import { deriveInitialKey, deriveTransactionKey, usageKey } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { keyCheckValue } from "@swipewire/protocol/crypto/key-check-value";
 import { retailMac } from "@swipewire/protocol/crypto/retail-mac";
@@ -17,6 +19,41 @@ t.test("retail MAC: the published vectors", async (t) => {
     t.equal(hex(retailMac(bytes(key), ascii(messageAscii)).subarray(0, 4)), mac4);
   }
   t.throws(() => retailMac(new Uint8Array(8), ascii("x")), { code: "key_length" });
+});
+
+t.test("retail MAC: every padding method, as ISO 9797-1 B.4 computes them", async (t) => {
+  const key = bytes("0123456789ABCDEFFEDCBA9876543210");
+  const published = {
+    "Now is the time for all ": ["A1C72E74EA3FA9B6", "E9086230CA3BE796", "AB059463D7A7D170"],
+    "Now is the time for it": ["2E2B1428CC78254F", "5A692CE64F404145", "C59F7EED328DDD69"],
+  };
+  for (const [message, expected] of Object.entries(published)) {
+    const computed = ([1, 2, 3] as const).map((padding) => hex(retailMac(key, ascii(message), padding)));
+    t.same(computed, expected, message);
+  }
+});
+
+t.test("CMAC: the published vectors of AES and of two-key and three-key TDES", async (t) => {
+  for (const { alg, key, message, mac } of macs.vectors) {
+    const compute = alg.startsWith("CMAC-AES") ? aesCmac : (k: Uint8Array, m: Uint8Array) => tdesCmac(tdesKey(k), m);
+    t.equal(hex(compute(bytes(key), bytes(message))), mac, `${alg}, ${message.length / 2} bytes`);
+  }
+  for (const length of [0, 8, 15, 33]) {
+    t.throws(() => aesCmac(new Uint8Array(length), ascii("x")), { code: "key_length" });
+  }
+});
+
+t.test("AES: what is no key or not whole blocks is refused", async (t) => {
+  const key = new Uint8Array(16);
+  const block = new Uint8Array(16);
+  const modes = { encryptAesEcb, decryptAesEcb, encryptAesCbc, decryptAesCbc };
+  for (const [name, mode] of Object.entries(modes)) {
+    for (const length of [0, 15, 17]) {
+      t.throws(() => mode(key, new Uint8Array(length), block), { code: "ciphertext_length" }, name);
+    }
+    t.throws(() => mode(new Uint8Array(8), block, block), { code: "key_length" }, name);
+  }
+  t.throws(() => aesCtr(new Uint8Array(8), block, block), { code: "key_length" });
 });
 
 t.test("retail MAC: MagTek's command MACs are it, over one block, under the MAC request key", async (t) => {
@@ -76,7 +113,7 @@ t.test("UnionPay: a PIN block under the PIN working key is the published field 5
 });
 
 t.test("refuses keys and data of another size", async (t) => {
-  for (const length of [0, 7, 15, 24]) t.throws(() => tdesKey(new Uint8Array(length)), { code: "key_length" });
+  for (const length of [0, 7, 15, 23, 25]) t.throws(() => tdesKey(new Uint8Array(length)), { code: "key_length" });
   const key = tdesKey(new Uint8Array(16));
   for (const length of [0, 9]) t.throws(() => encryptEcb(key, new Uint8Array(length)), { code: "ciphertext_length" });
 });
