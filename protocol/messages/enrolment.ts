@@ -1,11 +1,10 @@
 import Type from "typebox";
-import { PublicJwk, strict, Timestamp, Uuid } from "./fields.ts";
+import { line, PublicJwk, strict, Timestamp, Uuid } from "./fields.ts";
 
 /** `POST /v1/terminals`: a one-time token gives a terminal its identity. */
 export const EnrolmentRequest = strict({
   token: Type.String({ pattern: "^[A-Za-z0-9_-]{22,64}$" }),
-  /** Shown in listings, so it holds nothing that controls a screen. */
-  name: Type.String({ minLength: 1, maxLength: 80, pattern: "^\\P{Cc}*$" }),
+  name: line(80),
   /** Ed25519; the private half never leaves the terminal. */
   signingKey: PublicJwk,
 });

@@ -4,6 +4,12 @@ import Type from "typebox";
 export const strict = <P extends Type.TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
+/**
+ * One line for people, 1 to `max` characters: no control characters, which steer terminals and break lines, and no half
+ * surrogates, which no store gives back as they were.
+ */
+export const line = (max: number) => Type.String({ minLength: 1, maxLength: max, pattern: "^[^\\p{Cc}\\p{Cs}]+$" });
+
 export const Uuid = Type.String({
   pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
   description: "RFC 9562, lower case",

@@ -1,11 +1,11 @@
 import Type from "typebox";
-import { Amount, Currency, ErrorCode, strict, Timestamp, TransactionCode, Uuid } from "./fields.ts";
+import { Amount, Currency, ErrorCode, line, strict, Timestamp, TransactionCode, Uuid } from "./fields.ts";
 
 /** `POST /v1/orders`, with the merchant's API key and an `Idempotency-Key` header. */
 export const NewOrder = strict({
   /** The merchant's own number; unique within the merchant. */
-  orderNumber: Type.String({ minLength: 1, maxLength: 64 }),
-  product: Type.String({ minLength: 1, maxLength: 200 }),
+  orderNumber: line(64),
+  product: line(200),
   amount: Amount,
   currency: Currency,
 });

@@ -154,6 +154,9 @@ t.test("a body that is not an order is refused by place and rule, and changes no
     [{ ...tea, amount: 1e12 }, "400 message_invalid"],
     [{ ...tea, currency: "cny" }, "400 message_invalid"],
     [{ ...tea, orderNumber: "" }, "400 message_invalid"],
+    [{ ...tea, orderNumber: "A\n1" }, "400 message_invalid"],
+    [{ ...tea, product: "\u001b[2Jtea" }, "400 message_invalid"],
+    ['{"orderNumber":"A\\ud800","product":"x","amount":1,"currency":"CNY"}', "400 message_invalid"],
     [{ ...tea, product: "x".repeat(20_000) }, "413 message_too_large"],
   ];
   for (const [body, expected] of wrong) t.equal(await refusedOrder(body), expected, JSON.stringify(body).slice(0, 60));
