@@ -62,17 +62,27 @@ export class MqttLink implements BrokerLink {
     const client = this.#client;
     this.#client = undefined;
     if (!client) return;
-    if (client.connected) {
-      const patience = new AbortController();
-      await Promise.race([
-        client.publishAsync(last.topic, last.payload, { qos: 1, retain: true }).catch(() => {}),
-        new Promise((resolve) => client.once("close", () => resolve(undefined))),
-        sleep(this.#options.clock, FAREWELL, patience.signal).catch(() => {}),
-      ]);
-      patience.abort();
-    }
-    // A plain DISCONNECT where the connection lives: the will is then not sent.
-    await client.endAsync(!client.connected);
+    // A plain DISCONNECT where the broker took the last message: the will is then not sent. Without a PUBACK the client
+    // would wait for one.
+    const taken = client.connected && (await this.#publishLast(client, last));
+    await client.endAsync(!taken);
+  }
+
+  async #publishLast(client: MqttClient, { topic, payload }: { topic: string; payload: string }): Promise<boolean> {
+    const patience = new AbortController();
+    const taken = await Promise.race([
+      client.publishAsync(topic, payload, { qos: 1, retain: true }).then(
+        () => true,
+        () => false,
+      ),
+      new Promise<false>((resolve) => client.once("close", () => resolve(false))),
+      sleep(this.#options.clock, FAREWELL, patience.signal).then(
+        () => false,
+        () => false,
+      ),
+    ]);
+    patience.abort();
+    return taken;
   }
 
   #connect(): void {

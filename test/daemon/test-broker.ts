@@ -10,6 +10,8 @@ export interface TestBroker {
   restart(): Promise<void>;
   /** Acknowledges the next message that is not retained, and loses it. Resolves when it has. */
   loseNext(): Promise<void>;
+  /** From now on takes messages without acknowledging any. */
+  silence(): void;
 }
 
 /** @param password what clients have to log in with */
@@ -17,12 +19,16 @@ export async function startBroker(password: string): Promise<TestBroker> {
   let port = 0;
   let stop: () => Promise<void>;
   let lose: (() => void) | undefined;
+  let silent = false;
 
   async function start(): Promise<void> {
     const aedes = await Aedes.createBroker({
       authenticate: (_client, _username, given, done) => {
         if (given?.toString() === password) done(null, true);
         else done(Object.assign(new Error("refused"), { returnCode: 5 }), false);
+      },
+      authorizePublish: (_client, _packet, done) => {
+        if (!silent) done(null);
       },
       authorizeForward: (_client, packet) => {
         if (!lose || packet.retain) return packet;
@@ -59,5 +65,8 @@ export async function startBroker(password: string): Promise<TestBroker> {
       new Promise((lost) => {
         lose = lost;
       }),
+    silence() {
+      silent = true;
+    },
   };
 }

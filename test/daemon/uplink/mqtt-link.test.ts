@@ -128,6 +128,16 @@ t.test("leaves its last will when it is cut off, and its own word when it goes",
   t.strictSame(late.heard, ["gone (retained)"]);
 });
 
+t.test("does not wait for ever for a broker that takes no leave", async (t) => {
+  const broker = await begin(t);
+  const { link, until } = linkTo(t, broker);
+  await until("connected");
+  broker.silence();
+  link.publish(UP, "unheard");
+  await link.close({ topic: PRESENCE, payload: "bye" });
+  t.equal(link.publish(UP, "afterwards"), false);
+});
+
 t.test("logs by code why it does not connect, without the password, and keeps trying", async (t) => {
   const broker = await begin(t);
   const clock = new SimulatedClock();
