@@ -62,7 +62,12 @@ export class SoftwareKeyStore implements KeyStore {
           if (!key) throw new EnvelopeUnreadable({ detail: "unknown key id" });
           return key.privateKey;
         },
-        { keyManagementAlgorithms: ["ECDH-ES"], contentEncryptionAlgorithms: ["A256GCM"] },
+        {
+          keyManagementAlgorithms: ["ECDH-ES"],
+          contentEncryptionAlgorithms: ["A256GCM"],
+          // Swipes are not compressed: inflating would only make a small message large, and leave copies of it.
+          maxDecompressedLength: 0,
+        },
       );
       return new SensitiveBytes(plaintext);
     } catch (error) {

@@ -98,7 +98,7 @@ t.test("opens what was sealed to its keys, also to an older one, and nothing els
   );
   for (const key of keys.sealingKeys()) t.notOk("d" in key);
 
-  const seal = async (header: { alg: string; enc: string; kid?: string }, jwk = keys.sealingKeys()[0]) =>
+  const seal = async (header: { alg: string; enc: string; kid?: string; zip?: "DEF" }, jwk = keys.sealingKeys()[0]) =>
     new CompactEncrypt(new TextEncoder().encode("a swipe"))
       .setProtectedHeader(header)
       .encrypt(await importJWK({ ...jwk }, header.alg));
@@ -119,6 +119,7 @@ t.test("opens what was sealed to its keys, also to an older one, and nothing els
     "the kid of another key": await seal({ alg: "ECDH-ES", enc: "A256GCM", kid }, old),
     "another key management": await seal({ alg: "ECDH-ES+A256KW", enc: "A256GCM", kid }),
     "another cipher": await seal({ alg: "ECDH-ES", enc: "A128GCM", kid }),
+    "a compressed one": await seal({ alg: "ECDH-ES", enc: "A256GCM", kid, zip: "DEF" }),
     "an altered tag": altered,
     "no JWE": "a.b.c.d.e",
     nothing: "",
