@@ -67,6 +67,8 @@ export async function authorise(run: Authorisation, services: AuthorisationServi
     }
     return await charge(run, services.acquirer, pin);
   } finally {
+    // Hangs up, where the payer is still on the phone.
+    run.stop.abort(new PaymentFault());
     run.card.wipe();
     pin?.pinBlock.fill(0);
   }

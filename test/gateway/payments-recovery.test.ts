@@ -94,6 +94,7 @@ t.test("a gateway that stops ends what has not reached the bank, and leaves what
   await f.payments.close();
   t.equal(f.storyOf(waiting).at(-1), "failed: payment_interrupted");
   t.equal(f.storyOf(charged).at(-1), "charging");
+  t.equal(f.books.total, 1_250);
   t.ok(held?.track2.wiped, "its track is gone all the same");
   t.ok(f.voice.calls[0]?.over);
   const late = await f.submission(a.order);
@@ -101,6 +102,7 @@ t.test("a gateway that stops ends what has not reached the bank, and leaves what
   const next = await f.startProcess();
   await next.payments.recover();
   await settle();
+  t.equal(f.storyOf(charged).at(-1), "reversed: payment_interrupted");
   t.same(await disagreements(f, next), []);
   t.same(await next.payments.submit(f.kiosk.id, late), {});
 });
@@ -145,6 +147,20 @@ t.test(
     t.same(await disagreements(f, f), []);
   },
 );
+
+t.test("a call does not outlive its payment", async (t) => {
+  const f = await floor(t);
+  const { order } = await f.placeOrder();
+  const payment = (await goTo["calling"]?.(f, order)) ?? "";
+  await fillDisk(f.store);
+  f.voice.answer();
+  await settle();
+  t.ok(f.voice.calls[0]?.over, "the payer types a PIN for nothing no longer");
+  await freeDisk(f.store);
+  await f.clock.advance(Seconds(1));
+  t.equal(f.storyOf(payment).at(-1), "failed: payment_fault");
+  t.equal(f.clock.pending, 0);
+});
 
 t.test("what the start could not settle is settled as soon as the disk takes it", async (t) => {
   const f = await floor(t);
