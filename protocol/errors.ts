@@ -186,6 +186,12 @@ export class KeyLength extends failure("key_length", {
   todo: "Check the key file or the key that was given: AES takes 16, 24 or 32 bytes, TDES 16 or 24, single DES 8.",
 }) {}
 
+export class KeyTooWeak extends failure("key_too_weak", {
+  what: "A key was to protect or derive a key that is stronger than itself.",
+  means: "Nothing was made of it: the stronger key would be worth no more than the weaker one.",
+  todo: "Use a key at least as long, and AES for AES keys.",
+}) {}
+
 export class KsnInvalid extends failure("ksn_invalid", {
   what: "A key serial number is not one of its scheme: ten bytes for TDES DUKPT, twelve for AES DUKPT.",
   means: "No key can be derived for it.",

@@ -1,4 +1,5 @@
 import { KeyLength, KsnInvalid } from "../errors.ts";
+import type { DukptScheme } from "./dukpt-terminal.ts";
 import { encryptEcb, tdesKey } from "./tdes.ts";
 
 // Derived unique key per transaction with two-key TDES: ANSI X9.24-1:2009 annex A.
@@ -74,30 +75,17 @@ export function deriveInitialKey(bdk: Uint8Array, ksn: Uint8Array): Uint8Array {
 export function deriveTransactionKey(initialKey: Uint8Array, ksn: Uint8Array): Uint8Array {
   checkKey(initialKey);
   const counter = ksnCounter(ksn);
-  const register = withCounter(ksn, 0).subarray(2);
+  const register = initialKsn(ksn).subarray(2);
   const view = new DataView(register.buffer, register.byteOffset);
   const serialBits = view.getUint32(4);
   const key = Uint8Array.from(initialKey);
-  const halfKey = new Uint8Array(8);
-  const mask = new Uint8Array(8);
-  const next = new Uint8Array(KEY_LENGTH);
   let passed = 0;
   for (let bit = 1 << (COUNTER_BITS - 1); bit > 0; bit >>>= 1) {
     if ((counter & bit) === 0) continue;
     passed |= bit;
     view.setUint32(4, (serialBits | passed) >>> 0);
-    oneWay(key, register, halfKey, mask);
-    take(mask, next, 8);
-    for (let i = 0; i < 8; i++) {
-      xorAt(key, i, LEFT_HALF_VARIANT[i]);
-      xorAt(key, i + 8, LEFT_HALF_VARIANT[i]);
-    }
-    oneWay(key, register, halfKey, mask);
-    take(mask, next, 0);
-    key.set(next);
+    advance(key, register);
   }
-  halfKey.fill(0);
-  next.fill(0);
   return key;
 }
 
@@ -116,11 +104,38 @@ export function usageKey(transactionKey: Uint8Array, usage: DukptUsage): Uint8Ar
   return key;
 }
 
-/** One non-reversible step: `out` becomes DES(left half of key, register ⊕ right half) ⊕ right half. */
-function oneWay(key: Uint8Array, register: Uint8Array, halfKey: Uint8Array, out: Uint8Array): void {
-  halfKey.set(key.subarray(0, 8));
+/** How a device does TDES DUKPT, for a `DukptTerminal`. X9.24-1:2009 A.2: a counter has ten ones at most. */
+export const tdesDukpt: DukptScheme = {
+  counterBits: COUNTER_BITS,
+  maxOnes: 10,
+  ksnCounter,
+  withCounter,
+  deriveTransactionKey,
+  deriveNextKey(key, ksn) {
+    checkKey(key);
+    checkKsn(ksn);
+    const next = Uint8Array.from(key);
+    advance(next, ksn.subarray(2));
+    return next;
+  },
+};
+
+/** X9.24-1:2009 A.2: makes `key` the next one, that of the counter in the register, which is the KSN's last 8 bytes. */
+function advance(key: Uint8Array, register: Uint8Array): void {
+  const next = new Uint8Array(KEY_LENGTH);
+  oneWay(key, register, next.subarray(8));
+  for (let i = 0; i < 8; i++) {
+    xorAt(key, i, LEFT_HALF_VARIANT[i]);
+    xorAt(key, i + 8, LEFT_HALF_VARIANT[i]);
+  }
+  oneWay(key, register, next.subarray(0, 8));
+  take(next, key, 0);
+}
+
+/** One half: `out` becomes DES(left half of key, register ⊕ right half) ⊕ right half. */
+function oneWay(key: Uint8Array, register: Uint8Array, out: Uint8Array): void {
   for (let i = 0; i < 8; i++) out[i] = (register[i] ?? 0) ^ (key[i + 8] ?? 0);
-  take(encryptEcb(tdesKey(halfKey), out), out, 0);
+  take(encryptEcb(tdesKey(key.subarray(0, 8)), out), out, 0);
   for (let i = 0; i < 8; i++) xorAt(out, i, key[i + 8]);
 }
 
