@@ -27,19 +27,19 @@ export class EnvelopeMalformed extends failure("envelope_malformed", {
 export class MessageTooLarge extends failure("message_too_large", {
   what: "A message is larger than its channel allows.",
   means: "It was dropped unread.",
-  todo: "Find out who sent it; no Swipewire program sends messages of that size.",
+  todo: "Send less; the detail names the limit. No Swipewire program sends messages of that size.",
 }) {}
 
 export class MessageNotJson extends failure("message_not_json", {
   what: "A message is not valid JSON.",
   means: "It was dropped.",
-  todo: "Find out who sent it; no Swipewire program sends malformed messages.",
+  todo: "Send JSON in UTF-8. No Swipewire program sends anything else.",
 }) {}
 
 export class MessageInvalid extends failure("message_invalid", {
   what: "A message does not match its schema.",
   means: "It was dropped; the detail names the place and the rule, never the value.",
-  todo: "Bring both programs to the same release.",
+  todo: "Give that place the documented form. If both ends are Swipewire programs, bring them to the same release.",
 }) {}
 
 export class ReaderFrameLength extends failure("reader_frame_length", {
