@@ -1,10 +1,11 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { WebhookEvent } from "@swipewire/protocol/messages/webhook";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
-import { type Clock, Hours, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
+import { type Clock, Hours, Millis, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import type { Selectable } from "kysely";
 import PQueue from "p-queue";
 import type { Logger } from "pino";
+import { SmsNotSent } from "../errors.ts";
 import type { Tables } from "../store/schema.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { SMS_SCHEDULE, WEBHOOK_SCHEDULE } from "./retry-schedules.ts";
@@ -13,6 +14,7 @@ import { deliverWebhook } from "./webhook-delivery.ts";
 
 /** Standard Webhooks 1.0.0 recommends 15 to 30 seconds. */
 const WEBHOOK_TIMEOUT = Seconds(15);
+const SMS_TIMEOUT = Seconds(30);
 /** Messages to one receiver under way at once: a receiver that hangs holds up its own messages only. */
 const LANE_WIDTH = 4;
 /** The longest sleep: timers of more than 24.8 days fire at once. */
@@ -178,7 +180,7 @@ export class Outbox {
   async #deliver(row: OutboxRow): Promise<void> {
     if (row.merchant_id === null) {
       const { to, text } = JSON.parse(row.payload) as { to: string; text: string };
-      return this.#sms.send(to, text);
+      return this.#text(to, text);
     }
     const merchant = await this.#store
       .selectFrom("merchants")
@@ -195,6 +197,19 @@ export class Outbox {
       },
       { clock: this.#clock, timeout: WEBHOOK_TIMEOUT, signal: this.#stop.signal },
     );
+  }
+
+  /** @throws SmsNotSent also where the channel does not say what became of the text: better twice than never */
+  async #text(to: string, text: string): Promise<void> {
+    const over = new AbortController();
+    const tooLong = sleep(this.#clock, SMS_TIMEOUT, AbortSignal.any([this.#stop.signal, over.signal])).then(() => {
+      throw new SmsNotSent({ detail: `no answer in ${SMS_TIMEOUT} ms` });
+    });
+    try {
+      await Promise.race([this.#sms.send(to, text), tooLong]);
+    } finally {
+      over.abort();
+    }
   }
 
   async #recordFailure(row: OutboxRow, attempts: number, error: unknown): Promise<void> {

@@ -273,6 +273,31 @@ t.test("a text is repeated, and its number and words are forgotten once it is se
   t.equal(row?.payload, "{}");
 });
 
+t.test("a channel that hangs holds up the texts behind it for a while only, and not the stop", async (t) => {
+  const floor = await openShopFloor();
+  const asked: string[] = [];
+  const outbox = openOutbox(t, floor, {
+    send: (to) => {
+      asked.push(to);
+      return to.endsWith("9") ? Promise.resolve() : new Promise(() => {});
+    },
+    close: async () => {},
+  });
+  outbox.start();
+  const text = (to: string) => floor.store.transaction().execute((trx) => outbox.enqueueSms(trx, to, "Paid"));
+  for (let n = 0; n < 4; n++) await text(`+861380013800${n}`);
+  while (asked.length < 4) await settle();
+  await text("+8613800138009");
+  await floor.clock.advance(Seconds(30));
+  await until(floor, (rows) => rows.some(({ done_at }) => done_at !== null));
+  const failed = await until(floor, (rows) => rows.filter(({ attempts }) => attempts === 1).length === 5);
+  t.same(new Set(failed.map(({ last_error }) => last_error)), new Set(["sms_not_sent", null]));
+  await floor.clock.advance(Seconds(5));
+  while (asked.length < 9) await settle();
+  await outbox.close();
+  t.equal(floor.clock.pending, 0);
+});
+
 t.test("a text that is given up is forgotten too", async (t) => {
   const floor = await openShopFloor();
   const outbox = openOutbox(t, floor);
