@@ -58,6 +58,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_LIMIT,
+    // Node gives the whole request the longer of both limits; this one is a minute unless told.
+    http: { headersTimeout: REQUEST_LIMIT },
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     frameworkErrors: (error, request, reply) => {
       sendFailure(logger, error, request, reply);
