@@ -16,7 +16,10 @@ const PACKET_LIMIT = MAX_LINK_MESSAGE + 1_024;
 const LONGEST_KEEPALIVE_S = 300;
 /** QoS 2 is not used here; what a client may leave half-sent stays small. */
 const QOS2_HALF_SENT = 16;
-/** Connections that have not logged in, at once: the rest of the gateway needs sockets too. The broker ends each in 30 s. */
+/**
+ * Connections that have not logged in, at once: the rest of the gateway needs sockets too. Another one takes the place of
+ * the oldest, so that whoever only connects keeps out nobody who logs in.
+ */
 const STRANGERS = 256;
 /** MQTT 3.1.1 3.2.2.3. */
 const BAD_USERNAME_OR_PASSWORD = 4;
@@ -119,7 +122,8 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     },
   });
 
-  const strangers = new Set<unknown>();
+  /** By the stream that the broker has them as, oldest first. */
+  const strangers = new Map<unknown, Socket>();
   broker.on("client", (client) => {
     strangers.delete(client.conn);
     connected.set(client.id, client);
@@ -134,15 +138,16 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     if (strangers.size >= STRANGERS) {
-      socket.destroy();
-      return;
+      const [[stream, oldest] = []] = strangers;
+      strangers.delete(stream);
+      oldest?.destroy();
     }
     socket.setNoDelay(true);
     // Errors reach the broker through the pair below.
     const readable = pipeline(socket, new PacketLimit(PACKET_LIMIT), () => {});
     const connection = Duplex.from({ readable, writable: socket });
     sockets.add(socket);
-    strangers.add(connection);
+    strangers.set(connection, socket);
     socket.once("close", () => {
       sockets.delete(socket);
       strangers.delete(connection);
