@@ -204,6 +204,42 @@ export class CiphertextLength extends failure("ciphertext_length", {
   todo: "Swipe again. If it repeats, check the reader's profile.",
 }) {}
 
+export class KeyBlockLength extends failure("key_block_length", {
+  what: "A key block is not as long as it says, or as its version asks for.",
+  means: "No key was taken from it, or none was wrapped.",
+  todo: "Check that it was copied whole.",
+}) {}
+
+export class KeyBlockHeaderInvalid extends failure("key_block_header_invalid", {
+  what: "A field of a key block's header holds what X9.143 does not allow there.",
+  means: "No key was taken from it, or none was wrapped.",
+  todo: "Check that it was copied right, and ask who made it.",
+}) {}
+
+export class KeyBlockOptionalBlockInvalid extends failure("key_block_optional_block_invalid", {
+  what: "The optional blocks of a key block's header are not as X9.143 asks for.",
+  means: "No key was taken from it, or none was wrapped.",
+  todo: "Check that it was copied right, and ask who made it.",
+}) {}
+
+export class KeyBlockNotHex extends failure("key_block_not_hex", {
+  what: "The encrypted key or the MAC of a key block is not in upper-case hexadecimal.",
+  means: "No key was taken from it.",
+  todo: "Check that it was copied right.",
+}) {}
+
+export class KeyBlockMacInvalid extends failure("key_block_mac_invalid", {
+  what: "The MAC of a key block is wrong.",
+  means: "It was altered, or wrapped under another protection key. No key was taken from it.",
+  todo: "Check that it was copied right, and compare the check values of both sides' protection keys.",
+}) {}
+
+export class KeyBlockKeyLength extends failure("key_block_key_length", {
+  what: "The key in a key block does not have a length that its algorithm takes.",
+  means: "No key was taken from it, or none was wrapped.",
+  todo: "Check the algorithm in the header: AES takes 16, 24 or 32 bytes, TDES 16 or 24, single DES 8.",
+}) {}
+
 export class PinBlockPin extends failure("pin_block_pin", {
   what: "A PIN that is not 4 to 12 digits was to go into a PIN block.",
   means: "No PIN block was made and nothing was sent.",

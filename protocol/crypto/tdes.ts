@@ -37,11 +37,11 @@ export const decryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
 const ZERO_IV = new Uint8Array(BLOCK_LENGTH);
 
 /** Whole blocks; the IV is one. @throws CiphertextLength */
-export const encryptCbc = (key: TdesKey, blocks: Uint8Array, iv = ZERO_IV): Uint8Array =>
+export const encryptCbc = (key: TdesKey, blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array =>
   run(createCipheriv(`${algorithm(key)}-cbc`, key, iv), blocks);
 
 /** Whole blocks; the IV is one. @throws CiphertextLength */
-export const decryptCbc = (key: TdesKey, blocks: Uint8Array, iv = ZERO_IV): Uint8Array =>
+export const decryptCbc = (key: TdesKey, blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array =>
   run(createDecipheriv(`${algorithm(key)}-cbc`, key, iv), blocks);
 
 const algorithm = (key: TdesKey) => (key.symmetricKeySize === 24 ? "des-ede3" : "des-ede");
