@@ -52,6 +52,8 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const testEnvironment = {
   ...process.env,
   TAP_OMIT_VERSION: "1",
+  // Seconds: tap's own 30 are too few for a test of five processes on a busy machine.
+  TAP_TIMEOUT: "120",
   _TAPJS_PROCESSINFO_COVERAGE_: "0",
   _TAPJS_PROCESSINFO_EXCLUDE_: ".",
 };
@@ -86,7 +88,7 @@ await Promise.all(
     const results = await suite.spawn(
       process.execPath,
       [file],
-      { buffered: true, timeout: 120_000, env: testEnvironment },
+      { buffered: true, timeout: 150_000, env: testEnvironment },
       file,
     );
     counts.passed += results?.pass ?? 0;
