@@ -15,8 +15,10 @@ export const Uuid = Type.String({
   description: "RFC 9562, lower case",
 });
 
-/** RFC 3339 in UTC with milliseconds, as `Date.prototype.toISOString` writes it. */
-export const Timestamp = Type.String({ pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$" });
+/** RFC 3339 in UTC with milliseconds, as `Date.prototype.toISOString` writes it; `Date.parse` makes a moment of each. */
+export const Timestamp = Type.String({
+  pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z$",
+});
 
 export const TransactionCode = Type.String({ pattern: "^[0-9]{8,12}$" });
 
