@@ -5,7 +5,7 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import { SessionCommand, type SessionView } from "@swipewire/protocol/messages/local-session";
 import type { HttpFailure } from "@swipewire/protocol/messages/merchant-api";
 import { reader } from "@swipewire/protocol/messages/parse";
-import fastify, { type FastifyError } from "fastify";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import { LocalApiNotListening, LocalFault, LocalNotFound, LocalRequestMalformed } from "../errors.ts";
 import { LocalAccess, SUBPROTOCOL } from "./access.ts";
@@ -61,14 +61,20 @@ export interface LocalApi {
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
   const { session, token, allowedOrigins, logger } = options;
   const access = new LocalAccess({ allowedOrigins, token });
-  const app = fastify({ bodyLimit: LONGEST_COMMAND, forceCloseConnections: true });
-  const port = () => (app.server.address() as AddressInfo).port;
-
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
+  const refuse = (error: FastifyError, reply: FastifyReply) => {
     const failure = failureOf(error);
     logger.warn({ code: failure.code }, failure.message);
     void reply.code(statuses[failure.code] ?? 500).send(bodyOf(failure));
+  };
+  const app: FastifyInstance = fastify({
+    bodyLimit: LONGEST_COMMAND,
+    forceCloseConnections: true,
+    // Of an address that cannot be decoded; Fastify's own words repeat it.
+    frameworkErrors: (error, _request, reply) => refuse(error, reply),
   });
+  const port = () => (app.server.address() as AddressInfo).port;
+
+  app.setErrorHandler((error: FastifyError, _request, reply) => refuse(error, reply));
   app.setNotFoundHandler(() => {
     throw new LocalNotFound();
   });

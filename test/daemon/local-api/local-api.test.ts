@@ -201,6 +201,13 @@ t.test("refuses malformed commands without repeating them", async (t) => {
   t.notMatch(log.text(), "4111111111111111");
 });
 
+t.test("refuses an address that is none in the one form too, without repeating it", async (t) => {
+  const { ask, refused } = await begin(t);
+  await refused(ask("/v1/%zz4111111111111111"), 400, "local_request_malformed");
+  const { body } = await ask("/v1/%zz4111111111111111");
+  t.notMatch(JSON.stringify(body), /4111/);
+});
+
 t.test("closes an events socket that says something", async (t) => {
   const { listen, paired } = await begin(t);
   const { socket } = await listen(paired);
