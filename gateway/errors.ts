@@ -297,6 +297,38 @@ export class PinMalformed extends failure("pin_malformed", {
   todo: "Swipe again.",
 }) {}
 
+// Voice.
+
+export class VoicePromptUnusable extends failure("voice_prompt_unusable", {
+  what: "A recording that is played to payers can't be used.",
+  means: "The gateway did not start.",
+  todo: "Put a WAV file with 8 kHz, mono, 16-bit linear PCM in its place.",
+}) {}
+
+export class VoiceProcessEnded extends failure("voice_process_ended", {
+  what: "The baresip that phones payers has ended, or does not come up.",
+  means: "Calls under way were lost. It is started again, after a while that grows as long as it fails.",
+  todo: "If it repeats, check that the package baresip-core is installed and voice.address and voice.sipPort are free.",
+}) {}
+
+export class VoiceControlSilent extends failure("voice_control_silent", {
+  what: "The baresip that phones payers does not answer commands.",
+  means: "It is ended, with its calls, and started again.",
+  todo: "If it repeats, the machine has too little processor time for so many calls.",
+}) {}
+
+export class VoiceControlGarbled extends failure("voice_control_garbled", {
+  what: "What comes from baresip's control connection can't be followed.",
+  means: "It is ended, with its calls, and started again.",
+  todo: "Use baresip 1.0.0 of the package baresip-core.",
+}) {}
+
+export class VoiceRegistrationRefused extends failure("voice_registration_refused", {
+  what: "The SIP trunk did not accept the gateway's registration.",
+  means: "Payers can't be phoned until it does; it is tried again and again.",
+  todo: "Check domain, user and password of the config's voice section; the SIP status says what the trunk means.",
+}) {}
+
 // Merchants.
 
 export class MemberCodeTaken extends failure("merchant_member_code_taken", {

@@ -23,6 +23,7 @@ import { openStore, type Store } from "./store/store.ts";
 import { TerminalLink } from "./terminals/link.ts";
 import { RevocationWatch } from "./terminals/revocation-watch.ts";
 import { Terminals } from "./terminals/terminals.ts";
+import { BaresipChannel } from "./voice/baresip-channel.ts";
 import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
 
 export interface GatewayOptions {
@@ -52,7 +53,7 @@ export interface Gateway {
 /**
  * Starts the whole gateway: last run's payments are settled before terminals are listened to, and HTTP comes last.
  * @throws StoreNotOpened | KeyFileUnreadable | KeyFileExposed | KeyFileInvalid | BrokerNotStarted |
- * HttpNotListening, having closed again what was open
+ * HttpNotListening | VoicePromptUnusable, having closed again what was open
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, clock, random, logger } = options;
@@ -71,11 +72,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     currencies: CURRENCIES,
   });
 
-  const voice = new SimulatedPhoneLink({ url: config.voice.url, clock, random, logger });
+  const phoneLink = (url: string) => new SimulatedPhoneLink({ url, clock, random, logger });
+  const texts = phoneLink(config.sms.url);
+  starting.defer(() => texts.close());
+  let voice: BaresipChannel | SimulatedPhoneLink = texts;
+  if (config.voice.kind === "baresip") {
+    voice = await BaresipChannel.open({ settings: config.voice, clock, random, logger });
+  } else if (config.voice.url !== config.sms.url) {
+    voice = phoneLink(config.voice.url);
+  }
   starting.defer(() => voice.close());
-  const sameLink = config.sms.url === config.voice.url;
-  const texts = sameLink ? voice : new SimulatedPhoneLink({ url: config.sms.url, clock, random, logger });
-  if (!sameLink) starting.defer(() => texts.close());
   const sms = new SimulatedSms(texts);
 
   const signedOn = Promise.withResolvers<void>();

@@ -8,18 +8,21 @@ import { Parser, type Result } from "tap-parser";
 
 /**
  * Runs the tests, each file in a process of its own, and closes with one line: `N passed, N failed, N skipped`.
- * A folder of `services/` bears the name of the Debian package it needs. Where that is missing the folder is skipped and
- * the summary says so; with CI=true it is a failure.
+ * A folder of `services/` bears the name of the Debian package it needs, and may need more. Where one is missing the
+ * folder is skipped and the summary says so; with CI=true it is a failure.
  */
 process.chdir(import.meta.dirname);
 
 const { positionals } = parseArgs({ allowPositionals: true });
 
-/** `package command` a line: what to install, and what shows that it is there. */
+/** `package command` a line: what to install, and what shows that it is there; `folder` where that has another name. */
 const services = readFileSync("services/packages.txt", "utf8")
   .split("\n")
   .filter((line) => line.trim() !== "" && !line.startsWith("#"))
-  .map((line) => line.trim().split(/\s+/) as [string, string]);
+  .map((line) => {
+    const [name = "", command = "", folder = name] = line.trim().split(/\s+/);
+    return { name, folder, installed: isInstalled(command) };
+  });
 
 function isInstalled(command: string): boolean {
   try {
@@ -33,7 +36,8 @@ function isInstalled(command: string): boolean {
   }
 }
 
-const missing = services.filter(([, command]) => !isInstalled(command)).map(([name]) => name);
+const missing = services.filter(({ installed }) => !installed);
+const names = (packages: typeof services) => packages.map(({ name }) => name);
 
 const wanted = positionals.map((path) => relative(process.cwd(), `${process.env["INIT_CWD"] ?? ".."}${sep}${path}`));
 const files = globSync("**/*.test.ts")
@@ -79,10 +83,10 @@ suite.pipe(parser);
 
 await Promise.all(
   files.map(async (file) => {
-    const [group] = services.filter(([name]) => file.startsWith(`services${sep}${name}${sep}`));
-    if (group && missing.includes(group[0])) {
+    const needed = missing.filter(({ folder }) => file.startsWith(`services${sep}${folder}${sep}`));
+    if (needed.length > 0) {
       counts[process.env["CI"] ? "failed" : "skipped"]++;
-      say(`${process.env["CI"] ? "FAIL" : "skip"} ${file}: needs the package ${group[0]}`);
+      say(`${process.env["CI"] ? "FAIL" : "skip"} ${file}: needs ${names(needed).join(" and ")}`);
       return;
     }
     const results = await suite.spawn(
@@ -101,7 +105,9 @@ await Promise.all(
 
 for (const failure of failures) say(failure);
 if (missing.length > 0) {
-  say(`Not installed here: ${missing.join(", ")}. To run their groups: apt-get install ${missing.join(" ")}`);
+  say(
+    `Not installed here: ${names(missing).join(", ")}. To run their groups: apt-get install ${names(missing).join(" ")}`,
+  );
 }
 say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

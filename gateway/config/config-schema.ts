@@ -61,6 +61,90 @@ const SimulatedPhone = strict({
   }),
 });
 
+/** What may stand in a SIP URI as it is (RFC 3261 25.1), and can't break out of a line of baresip's files. */
+const sipUser = Type.String({
+  pattern: "^[A-Za-z0-9+._~-]{1,64}$",
+  description: "1 to 64 letters, digits or any of + . _ ~ -",
+});
+const language = (fallback?: string) =>
+  Type.String({
+    pattern: "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+    ...(fallback === undefined ? {} : { default: fallback }),
+    description: "a language tag, such as zh or en; it names the folder of its prompts",
+  });
+
+const Baresip = Type.Object(
+  {
+    kind: Type.Literal("baresip"),
+    domain: Type.String({
+      pattern: "^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?$",
+      description: "the SIP trunk's host name or IPv4 address, up to 100 characters",
+    }),
+    port: Type.Optional(port),
+    transport: Type.Enum(["udp", "tcp", "tls"], { default: "udp", description: "udp, tcp or tls" }),
+    user: sipUser,
+    password: Type.Optional(
+      Type.String({
+        pattern: "^[!#-+\\--:=?-\\[\\]-~]{1,128}$",
+        writeOnly: true,
+        description: 'up to 128 visible ASCII characters without " , ; < > \\',
+      }),
+    ),
+    register: Type.Boolean({ default: false, description: "true or false" }),
+    srtp: Type.Boolean({ default: false, description: "true or false; true only where transport is tls" }),
+    address: Type.Optional(
+      Type.String({
+        pattern: "^(\\d{1,3}\\.){3}\\d{1,3}$",
+        description: "the IPv4 address of this machine to call from",
+      }),
+    ),
+    sipPort: Type.Integer({
+      minimum: 0,
+      maximum: 65_000,
+      default: 0,
+      description: "a port from 0 (any free ones) to 65000",
+    }),
+    rtpPorts: Type.Object(
+      {
+        from: Type.Integer({
+          minimum: 1_024,
+          maximum: 65_000,
+          default: 16_384,
+          description: "a port from 1024 to 65000",
+        }),
+        to: Type.Integer({
+          minimum: 1_024,
+          maximum: 65_535,
+          default: 32_767,
+          description: "a port from 1024 to 65535",
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
+    prompts: Type.Optional(path),
+    language: language("en"),
+    languages: Type.Array(
+      strict({
+        prefix: Type.String({
+          pattern: "^\\+[1-9][0-9]{0,9}$",
+          description: "the beginning of phone numbers, such as +86",
+        }),
+        language: language(),
+      }),
+      {
+        default: [{ prefix: "+86", language: "zh" }],
+        description: "a list of objects with prefix and language",
+      },
+    ),
+  },
+  {
+    additionalProperties: false,
+    // The keys of SRTP travel in the SIP messages (RFC 4568 9.1).
+    if: { properties: { srtp: { const: false } } },
+    else: { properties: { transport: { const: "tls", description: "tls, since srtp is true" } } },
+  },
+);
+
 export const GatewayConfig = strict({
   http: strict({
     host,
@@ -93,7 +177,7 @@ export const GatewayConfig = strict({
     replySeconds: seconds(60),
     idleSeconds: seconds(60),
   }),
-  voice: SimulatedPhone,
+  voice: byKind("simulated or baresip", SimulatedPhone, Baresip),
   sms: SimulatedPhone,
   order: Type.Object(
     {

@@ -38,6 +38,10 @@ export function readConfig({
     ...config,
     store: { path: resolve(from, config.store.path) },
     keys: { file: resolve(from, config.keys.file) },
+    voice:
+      config.voice.kind === "baresip" && config.voice.prompts !== undefined
+        ? { ...config.voice, prompts: resolve(from, config.voice.prompts) }
+        : config.voice,
   };
 }
 

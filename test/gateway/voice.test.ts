@@ -1,38 +1,18 @@
 import { once } from "node:events";
 import { SimulatedSms } from "@swipewire/gateway/notify/simulated-sms";
 import { SimulatedPhoneLink } from "@swipewire/gateway/voice/simulated-phone";
-import type { CallEvent } from "@swipewire/gateway/voice/voice-channel";
 import { Millis, Seconds } from "@swipewire/protocol/time";
-import { typingPayer } from "@swipewire/simulator/phone/payer";
+import { type PayerScript, typingPayer } from "@swipewire/simulator/phone/payer";
 import { type Phones, startPhones } from "@swipewire/simulator/phone/phones";
 import { pino } from "pino";
 import t, { type Test } from "tap";
 import { WebSocketServer } from "ws";
 import { seededRandom } from "../seeded-random.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
+import { listener, type PayerBehaviour, voiceSuite } from "./voice-suite.ts";
 
 const NUMBER = "+8613800000000";
 const keys = (text: string) => new TextEncoder().encode(text);
-
-/** Keeps the events of one call and tells when one has come. */
-function listener() {
-  const events: CallEvent[] = [];
-  let waiting: (() => void)[] = [];
-  return {
-    events,
-    on(event: CallEvent) {
-      events.push(event);
-      for (const wake of waiting.splice(0)) wake();
-    },
-    async until(kind: CallEvent["kind"], count = 1): Promise<void> {
-      while (events.filter((event) => event.kind === kind).length < count) {
-        await new Promise<void>((resolve) => {
-          waiting = [...waiting, resolve];
-        });
-      }
-    },
-  };
-}
 
 const open = async (t: Test) => {
   const clock = new SimulatedClock();
@@ -84,25 +64,23 @@ t.test("hanging up ends the call on both ends, once", async (t) => {
   t.same(call.events, [{ kind: "ringing" }, { kind: "ended", cause: "hangup" }]);
 });
 
-for (const [script, cause] of [
-  [{ answer: "busy" }, "busy"],
-  [{ answer: "unreachable" }, "unreachable"],
-  [{ answer: "never", after: Seconds(20) }, "no-answer"],
-  [{ answer: "after", after: Seconds(20), steps: [{ hangup: true }] }, "hangup"],
-] as const) {
-  t.test(`a call to a payer whose phone is ${script.answer} ends as ${cause}`, async (t) => {
+const scripts: Record<PayerBehaviour, PayerScript> = {
+  types: typingPayer(keys("1379#"), Seconds(3), Millis(200)),
+  listens: { answer: "after", after: Seconds(3), steps: [] },
+  "hangs-up": { answer: "after", after: Seconds(3), steps: [{ hangup: true }] },
+  rings: { answer: "never", after: Seconds(20) },
+  busy: { answer: "busy" },
+  gone: { answer: "unreachable" },
+};
+
+t.test("the simulated phone is a voice channel", (t) => {
+  voiceSuite(t, async (t, behaviour) => {
     const { clock, phones, link } = await open(t);
-    phones.phone(NUMBER).script = script;
-    const call = listener();
-    link.call(NUMBER, "enter-pin", (event) => call.on(event));
-    if ("after" in script) {
-      await call.until("ringing");
-      await clock.advance(script.after);
-    }
-    await call.until("ended");
-    t.same(call.events.at(-1), { kind: "ended", cause });
+    phones.phone(NUMBER).script = scripts[behaviour];
+    return { voice: link, number: NUMBER, elapse: () => clock.advance(Seconds(20)) };
   });
-}
+  t.end();
+});
 
 t.test("without a connection calls end as unreachable and texts are not sent; it comes back by itself", async (t) => {
   const { clock, phones, link, started, logger } = await open(t);

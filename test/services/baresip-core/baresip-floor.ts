@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { BaresipChannel, type BaresipSettings } from "@swipewire/gateway/voice/baresip-channel";
+import { type Clock, Millis, systemClock } from "@swipewire/protocol/time";
+import { pino } from "pino";
+import type { Test } from "tap";
+import { seededRandom } from "../../seeded-random.ts";
+import { freePort } from "./sipp-callee.ts";
+
+export const NUMBER = "+8613800001379";
+
+/** A clock on which everything waits `times` shorter. */
+export const hurried = (times: number): Clock => ({
+  now: systemClock.now,
+  after: (delay, action) => systemClock.after(Millis(delay / times), action),
+});
+
+let seed = process.pid;
+
+/** A channel over the trunk at `port`, connected; it ends with the test. Nothing it logs holds a number or a digit. */
+export async function openBaresip(
+  t: Test,
+  port: number,
+  { clock = systemClock, ...changes }: Partial<BaresipSettings> & { readonly clock?: Clock } = {},
+) {
+  const log: string[] = [];
+  const voice = await BaresipChannel.open({
+    settings: {
+      domain: "127.0.0.1",
+      port,
+      transport: "udp",
+      user: "gateway",
+      register: false,
+      srtp: false,
+      address: "127.0.0.1",
+      sipPort: await freePort(),
+      rtpPorts: { from: 16_384, to: 32_767 },
+      language: "en",
+      languages: [],
+      ...changes,
+    },
+    clock,
+    random: seededRandom(seed++),
+    logger: pino({}, { write: (line: string) => void log.push(line) }),
+  });
+  t.teardown(async () => {
+    await voice.close();
+    if (/\+86|138000|sip:/.test(log.join(""))) throw new Error("the log holds a number");
+  });
+  await voice.connected;
+  return { voice, log };
+}
+
+/** Processes named baresip that this one has started. */
+export function baresipChildren(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const [name, parent] = stat(pid);
+      return name === "baresip" && parent === process.pid;
+    });
+}
+
+/** Name and parent of a process (proc(5), `/proc/pid/stat`). */
+function stat(pid: number): readonly [string, number] {
+  try {
+    const [, name = "", parent = "0"] = /^\d+ \((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return [name, Number(parent)];
+  } catch {
+    // It has ended meanwhile.
+    return ["", 0];
+  }
+}
