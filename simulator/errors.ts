@@ -6,12 +6,6 @@ export class TestCardUnknown extends failure("test_card_unknown", {
   todo: "Use one of the names that the detail lists.",
 }) {}
 
-export class ReaderCountersSpent extends failure("reader_counters_spent", {
-  what: "A virtual reader has used its last key serial number.",
-  means: "It can encrypt no further card, as a real one could not.",
-  todo: "Start it with another key serial number.",
-}) {}
-
 export class SocatFailed extends failure("socat_failed", {
   what: "The program socat could not make a pseudo-terminal.",
   means: "The virtual reader cannot be connected to.",

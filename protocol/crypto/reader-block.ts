@@ -11,18 +11,16 @@ const USAGE: Record<ReaderEncryptionScheme, DukptUsage> = {
 
 /**
  * What a reader does to a track.
- * @param bdk 16 bytes
- * @param ksn 10 bytes
+ * @param transactionKey 16 bytes
  * @param clear padded on the right with zero bytes to whole 8-byte blocks
- * @throws KeyLength | KsnInvalid
+ * @throws KeyLength
  */
 export function encryptReaderBlock(
-  bdk: Uint8Array,
+  transactionKey: Uint8Array,
   scheme: ReaderEncryptionScheme,
-  ksn: Uint8Array,
   clear: Uint8Array,
 ): Uint8Array {
-  const key = readerKey(bdk, scheme, ksn);
+  const key = readerKey(transactionKey, scheme);
   const padded = zeroPadded(clear);
   try {
     return encryptCbc(key, padded);
@@ -32,6 +30,9 @@ export function encryptReaderBlock(
 }
 
 /**
+ * What a host does with it.
+ * @param bdk 16 bytes
+ * @param ksn 10 bytes
  * @returns the clear text with its padding, the caller's to wipe
  * @throws KeyLength | KsnInvalid | CiphertextLength
  */
@@ -41,16 +42,20 @@ export function decryptReaderBlock(
   ksn: Uint8Array,
   ciphertext: Uint8Array,
 ): SensitiveBytes {
-  return new SensitiveBytes(decryptCbc(readerKey(bdk, scheme, ksn), ciphertext));
-}
-
-function readerKey(bdk: Uint8Array, scheme: ReaderEncryptionScheme, ksn: Uint8Array): TdesKey {
   const initialKey = deriveInitialKey(bdk, ksn);
   const transactionKey = deriveTransactionKey(initialKey, ksn);
+  try {
+    return new SensitiveBytes(decryptCbc(readerKey(transactionKey, scheme), ciphertext));
+  } finally {
+    for (const bytes of [initialKey, transactionKey]) bytes.fill(0);
+  }
+}
+
+function readerKey(transactionKey: Uint8Array, scheme: ReaderEncryptionScheme): TdesKey {
   const key = usageKey(transactionKey, USAGE[scheme]);
   try {
     return tdesKey(key);
   } finally {
-    for (const bytes of [initialKey, transactionKey, key]) bytes.fill(0);
+    key.fill(0);
   }
 }

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { lrcByStartSentinel } from "@swipewire/protocol/card/lrc";
-import { ksnCounter, withCounter } from "@swipewire/protocol/crypto/dukpt-tdes";
+import { deriveInitialKey, tdesDukpt } from "@swipewire/protocol/crypto/dukpt-tdes";
+import { DukptTerminal, type DukptTransaction } from "@swipewire/protocol/crypto/dukpt-terminal";
 import { encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type {
+  FixedFamily,
+  ReaderCodec,
   ReaderEncryption,
   ReaderFamily,
   ReaderFrame,
@@ -13,7 +16,6 @@ import type {
 import { wipeFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import type { TestCard, TestCardTrack } from "../cards/test-cards.ts";
-import { ReaderCountersSpent } from "../errors.ts";
 import { publishedFrames } from "./published-frames.ts";
 import { maskAsIdtech, maskAsMagtek } from "./reader-masks.ts";
 
@@ -31,66 +33,78 @@ export interface VirtualReaderOptions {
 
 export interface VirtualReader {
   readonly family: ReaderFamily;
-  /** What a reader of this family sends when `card` is swiped. @throws ReaderCountersSpent */
+  /** What a reader of this family sends when `card` is swiped. @throws ReaderKeysExhausted */
   nextFrame(card: TestCard): Uint8Array;
 }
 
-/** A reader that sends what a real one would: the codec of its family encodes each swipe under the next key. */
-export function virtualReader(family: ReaderFamily, options: VirtualReaderOptions): VirtualReader {
+/**
+ * A reader that sends what a real one would: the codec of its family encodes each swipe under the next key.
+ * @param kind a family, or the codec of a HID POS reader's descriptor
+ */
+export function virtualReader(kind: FixedFamily | ReaderCodec, options: VirtualReaderOptions): VirtualReader {
+  const codec = typeof kind === "string" ? readerFamilies[kind] : kind;
+  const { family } = codec;
   const published = options.replay ? publishedFrames[family] : undefined;
+  const make = makers[family];
   let replayed = false;
-  let next: Uint8Array | undefined = options.ksn;
+  let keys: DukptTerminal | undefined;
   return {
     family,
     nextFrame(card) {
       if (published && !replayed && published.card === card.name) {
         replayed = true;
-        if (published.ksn) next = ksnAfter(published.ksn);
+        if (published.ksn) {
+          keys?.wipe();
+          keys = injected(options.bdk, published.ksn);
+          keys.next().key.wipe();
+        }
         return published.bytes.slice();
       }
-      const make = makers[family];
-      if (!make.encrypts) return encode(family, make.frame(card));
-      if (!next) throw new ReaderCountersSpent();
-      const ksn = next;
-      next = ksnAfter(ksn);
-      return encode(family, make.frame(card, options.bdk, ksn));
+      if (!make.encrypts) return encode(codec, make.frame(card));
+      keys ??= injected(options.bdk, options.ksn);
+      const transaction = keys.next();
+      try {
+        return encode(family, make.frame(card, transaction));
+      } finally {
+        transaction.key.wipe();
+      }
     },
   };
 }
 
-/** X9.24-1:2009 A.2: counters with more than ten ones are skipped. */
-function ksnAfter(ksn: Uint8Array): Uint8Array | undefined {
-  for (let counter = ksnCounter(ksn) + 1; counter < 1 << 21; counter++) {
-    let ones = 0;
-    for (let rest = counter; rest > 0; rest >>= 1) ones += rest & 1;
-    if (ones <= 10) return withCounter(ksn, counter);
+/** The keys of a reader whose next frame has this KSN. */
+function injected(bdk: Uint8Array, ksn: Uint8Array): DukptTerminal {
+  const initialKey = deriveInitialKey(bdk, ksn);
+  try {
+    return new DukptTerminal(tdesDukpt, initialKey, ksn);
+  } finally {
+    initialKey.fill(0);
   }
-  return undefined;
 }
 
 type Content = Omit<ReaderFrame, "family" | "checks">;
 
 type Maker =
   | { readonly encrypts: false; frame(card: TestCard): Content }
-  | { readonly encrypts: true; frame(card: TestCard, bdk: Uint8Array, ksn: Uint8Array): Content };
+  | { readonly encrypts: true; frame(card: TestCard, transaction: DukptTransaction): Content };
 
 const makers: Readonly<Record<ReaderFamily, Maker>> = {
   "magtek-sureswipe": { encrypts: false, frame: (card) => ({ encoding: "iso", tracks: tracksOf(card, clearTrack) }) },
   "magtek-magnesafe": {
     encrypts: true,
-    frame: (card, bdk, ksn) => encrypted(card, bdk, ksn, "tdes-dukpt-pin-cbc", maskAsMagtek),
+    frame: (card, transaction) => encrypted(card, transaction, "tdes-dukpt-pin-cbc", maskAsMagtek),
   },
   idtech: {
     encrypts: true,
-    frame: (card, bdk, ksn) => encrypted(card, bdk, ksn, "tdes-dukpt-data-cbc", maskAsIdtech),
+    frame: (card, transaction) => encrypted(card, transaction, "tdes-dukpt-data-cbc", maskAsIdtech),
   },
   ascii: { encrypts: false, frame: (card) => ({ encoding: "undetermined", tracks: tracksOf(card, clearTrack) }) },
 };
 
-function encode(family: ReaderFamily, content: Content): Uint8Array {
-  const frame: ReaderFrame = { family, checks: [], ...content };
+function encode(codec: ReaderCodec, content: Content): Uint8Array {
+  const frame: ReaderFrame = { family: codec.family, checks: [], ...content };
   try {
-    return readerFamilies[family].encode(frame);
+    return codec.encode(frame);
   } finally {
     wipeFrame(frame);
   }
@@ -113,8 +127,7 @@ const clearTrack = ({ number, data }: TestCardTrack): ReaderTrack => ({
 /** Each track by itself, as MagTek and ID TECH's enhanced format do. */
 function encrypted(
   card: TestCard,
-  bdk: Uint8Array,
-  ksn: Uint8Array,
+  { ksn, key }: DukptTransaction,
   scheme: ReaderEncryption["scheme"],
   mask: (track: TestCardTrack) => string,
 ): Content {
@@ -134,7 +147,7 @@ function encrypted(
         blocks: sent.map(({ number, data }) => ({
           tracks: [number],
           lengths: [data.length],
-          ciphertext: encryptReaderBlock(bdk, scheme, ksn, data),
+          ciphertext: key.use((bytes) => encryptReaderBlock(bytes, scheme, data)),
         })),
         hashes: isIdtech
           ? sent.map(({ number, data }) => ({

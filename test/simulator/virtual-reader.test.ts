@@ -49,7 +49,7 @@ t.test("each frame has the next KSN, and counters with more than ten ones are le
 t.test("a reader whose counters are spent encrypts no more", async (t) => {
   const reader = virtualReader("idtech", { bdk, ksn: withCounter(ksn, 0x1ff800) });
   reader.nextFrame(testCard("visa-no-pin"));
-  t.throws(() => reader.nextFrame(testCard("visa-no-pin")), { code: "reader_counters_spent" });
+  t.throws(() => reader.nextFrame(testCard("visa-no-pin")), { code: "reader_keys_exhausted" });
 });
 
 t.test("the published frames are as printed", async (t) => {

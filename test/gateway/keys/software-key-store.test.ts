@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
+import { deriveInitialKey, deriveTransactionKey } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
@@ -140,7 +141,8 @@ t.test("opens a reader's block with the key of the longest KSN prefix", async (t
       if (bdk === undefined) {
         t.throws(() => keys.decryptReaderBlock(scheme, bytes(ksn), new Uint8Array(8)), { code: "reader_key_unknown" });
       } else {
-        const ciphertext = encryptReaderBlock(bytes(bdk), scheme, bytes(ksn), clear);
+        const key = deriveTransactionKey(deriveInitialKey(bytes(bdk), bytes(ksn)), bytes(ksn));
+        const ciphertext = encryptReaderBlock(key, scheme, clear);
         t.equal(keys.decryptReaderBlock(scheme, bytes(ksn), ciphertext).use(hex), hex(clear).padEnd(48, "0"));
       }
     }

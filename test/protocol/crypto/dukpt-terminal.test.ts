@@ -32,6 +32,10 @@ function onesOf(counter: number): number {
   return counter.toString(2).replaceAll("0", "").length;
 }
 
+function lowestOneOf(counter: number): number {
+  return 2 ** (/0*$/.exec(counter.toString(2))?.[0].length ?? 0);
+}
+
 for (const [name, { scheme, initialKey, ksn }] of Object.entries(schemes)) {
   t.test(`${name}: a fresh device gives the host's keys, for every counter in turn`, async (t) => {
     using terminal = new DukptTerminal(scheme, initialKey, ksn);
@@ -49,7 +53,7 @@ for (const [name, { scheme, initialKey, ksn }] of Object.entries(schemes)) {
     t.equal(expected, scheme.maxOnes === 10 ? 2201 : 2200, "only TDES has left out a counter by now: 2047");
   });
 
-  t.test(`${name}: from any counter on, a device agrees with the host and with a device that came there`, async (t) => {
+  t.test(`${name}: from any counter on, a device agrees with the host`, async (t) => {
     const random = seededRandom(24);
     for (let run = 0; run < 30; run++) {
       const counter = new DataView(random.bytes(4).buffer).getUint32(0) % 2 ** scheme.counterBits;
@@ -59,17 +63,13 @@ for (const [name, { scheme, initialKey, ksn }] of Object.entries(schemes)) {
         continue;
       }
       using terminal = new DukptTerminal(scheme, initialKey, start);
-      let previous = Math.max(0, counter - 1);
-      for (let i = 0; i < 40; i++) {
+      let expected = Math.max(1, counter);
+      for (let i = 0; i < 20; i++) {
         const { ksn: at, key } = terminal.next();
-        const now = scheme.ksnCounter(at);
-        t.ok(now > previous && onesOf(now) <= scheme.maxOnes);
-        // Between two counters lie only such as have too many ones.
-        for (let skipped = previous + 1; skipped < Math.min(now, previous + 50); skipped++) {
-          if (i > 0) t.ok(onesOf(skipped) > scheme.maxOnes);
-        }
-        t.equal(key.use(hex), hex(scheme.deriveTransactionKey(initialKey, at)));
-        previous = now;
+        if (scheme.ksnCounter(at) !== expected) t.fail(`counter ${scheme.ksnCounter(at)} instead of ${expected}`);
+        if (key.use(hex) !== hex(scheme.deriveTransactionKey(initialKey, at))) t.fail(`counter ${expected}`);
+        // The lowest one moves up: every counter between has more ones still.
+        expected += onesOf(expected) < scheme.maxOnes ? 1 : lowestOneOf(expected);
       }
     }
   });

@@ -176,7 +176,7 @@ t.test("what is wrapped comes out, for every version, key and header", async () 
         );
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 

@@ -1,5 +1,6 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
 import type { EncryptedSwipe } from "@swipewire/protocol/card/swipe";
+import { deriveInitialKey, deriveTransactionKey } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { decryptReaderBlock, encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { detectFamily, readerFamilies } from "@swipewire/protocol/readers/families";
 import { openSwipe, type ReaderDecryption } from "@swipewire/protocol/readers/open-swipe";
@@ -105,7 +106,8 @@ t.test("a track that does not match its hash is refused", async (t) => {
 
 t.test("a decrypted track with a wrong LRC character is refused", async (t) => {
   const swipe = original();
-  const ciphertext = encryptReaderBlock(bdk, swipe.scheme, swipe.ksn, ascii(";4266841088889999=080910110000046?1"));
+  const key = deriveTransactionKey(deriveInitialKey(bdk, swipe.ksn), swipe.ksn);
+  const ciphertext = encryptReaderBlock(key, swipe.scheme, ascii(";4266841088889999=080910110000046?1"));
   const blocks = [{ tracks: [2 as const], lengths: [35], ciphertext }];
   t.throws(() => openSwipe({ ...swipe, blocks, hashes: [] }, decrypt), { code: "reader_decryption_failed" });
 });
