@@ -295,7 +295,7 @@ export class Iso8583PaddingInvalid extends failure("iso8583_padding_invalid", {
 }) {}
 
 export class Iso8583CharacterInvalid extends failure("iso8583_character_invalid", {
-  what: "A text field of an ISO 8583 message holds something else than printable ASCII.",
+  what: "A field of an ISO 8583 message holds a character that its dialect does not allow there.",
   means: "The message was dropped, or not sent.",
   todo: "Check that both sides speak the same dialect, and the acquirer's settings.",
 }) {}

@@ -1,16 +1,20 @@
-import { Iso8583FieldUnknown, Iso8583TrailingBytes, Iso8583Truncated } from "../errors.ts";
+import { Iso8583FieldUnknown, Iso8583TrailingBytes } from "../errors.ts";
+import { SwipewireError } from "../failure.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
-import type { Dialect, FieldsOf, Message } from "./dialect.ts";
-import { compileField, type FieldCodec, type Value } from "./field-codec.ts";
-
-const BITMAP_LENGTH = 8;
+import { BITMAP_FIELDS, Bitmaps, firstField, setBit, withoutFirst } from "./bitmap.ts";
+import type { Dialect, FieldFormat, Message, Value } from "./dialect.ts";
+import { type Cursor, FieldCodec } from "./field-codec.ts";
 
 /** A dialect made ready to build and parse. Bytes are a whole message without the length that frames it on TCP. */
 export interface Codec<D extends Dialect> {
+  readonly dialect: D;
+
   /**
-   * @param mac when given, makes the MAC field out of the bytes before it
+   * @param mac when given, makes the MAC field out of the bytes before it; a MAC in `message` is left out
    * @returns the bytes; with sensitive fields inside, the caller's to wipe
-   * @throws an `iso8583_*` failure when a field is too long or holds what it may not
+   * @throws Iso8583FieldUnknown | Iso8583LengthInvalid | Iso8583DigitInvalid | Iso8583CharacterInvalid when the dialect
+   *   lacks a field, or a field is too long or holds what it may not
+   * @throws SensitiveBytesWiped
    */
   build(message: Message<D>, mac?: (covered: Uint8Array) => Uint8Array): Uint8Array;
 
@@ -19,6 +23,12 @@ export interface Codec<D extends Dialect> {
    * @throws an `iso8583_*` failure that names field and offset; what was read until then is wiped
    */
   parse(bytes: Uint8Array): Message<D>;
+
+  /**
+   * As {@link parse}, for a person to look at: what could be read of a broken message is kept.
+   * @returns the message as far as it goes, the caller's to wipe, and what ended it
+   */
+  examine(bytes: Uint8Array): { readonly message: Message<D>; readonly failure?: SwipewireError };
 
   /** The part of a message's bytes that its MAC covers, as a view: from the MTI to before the MAC field. */
   macCovered(bytes: Uint8Array): Uint8Array;
@@ -30,98 +40,157 @@ export function wipeMessage(message: { readonly fields: object }): void {
 }
 
 /**
+ * Every field is compiled once; messages are then built and parsed without a look at the dialect's data.
  * @example
  * const unionPayCodec = compileDialect(unionPay);
  * const message = unionPayCodec.parse(bytes);
  */
 export function compileDialect<const D extends Dialect>(dialect: D): Codec<D> {
-  const codecs: (FieldCodec | undefined)[] = [];
-  for (const [number, format] of Object.entries(dialect.fields)) {
-    codecs[Number(number)] = compileField(`field ${number}`, format);
-  }
-  const tpdu = compileField("TPDU", { name: "TPDU", content: "n", length: dialect.tpduDigits });
-  const header = compileField("header", { name: "header", content: "n", length: dialect.headerDigits });
-  const mti = compileField("MTI", { name: "MTI", content: "n", length: 4 });
-  const headerAt = dialect.tpduDigits / 2;
-  const mtiAt = headerAt + dialect.headerDigits / 2;
-  const bitmapAt = mtiAt + 2;
-  const fieldsAt = bitmapAt + BITMAP_LENGTH;
-  const macFormat = dialect.fields[dialect.macField];
-  const macLength = macFormat && "length" in macFormat ? macFormat.length : 0;
+  return new CompiledDialect(dialect);
+}
 
-  return {
-    build(message, mac) {
-      const fields: Record<number, Value | undefined> = { ...message.fields };
-      if (mac) delete fields[dialect.macField];
-      let length = fieldsAt + (mac ? macLength : 0);
-      for (let number = 2; number < codecs.length; number++) {
-        const value = fields[number];
-        if (value !== undefined) length += codecs[number]?.measure(value) ?? 0;
-      }
-      tpdu.measure(message.tpdu);
-      header.measure(message.header);
-      mti.measure(message.mti);
-      const out = new Uint8Array(length);
-      try {
-        tpdu.write(message.tpdu, out, 0);
-        header.write(message.header, out, headerAt);
-        mti.write(message.mti, out, mtiAt);
-        let at = fieldsAt;
-        for (let number = 2; number < codecs.length; number++) {
+/** A message while it is read. */
+interface Draft {
+  tpdu: string;
+  header: string;
+  mti: string;
+  readonly fields: Record<number, Value>;
+}
+
+class CompiledDialect<D extends Dialect> implements Codec<D> {
+  readonly dialect: D;
+  /** By number. */
+  readonly #fields: (FieldCodec | undefined)[];
+  readonly #tpdu: FieldCodec;
+  readonly #header: FieldCodec;
+  readonly #mti: FieldCodec;
+  readonly #bitmaps: Bitmaps;
+  readonly #mtiAt: number;
+  readonly #macLength: number;
+  /** Bits of the message at hand, 32 fields each. */
+  readonly #words = new Uint32Array(4);
+
+  constructor(dialect: D) {
+    this.dialect = dialect;
+    const digits = (name: string, length: number) => new FieldCodec(name, { name, content: "n", length }, dialect);
+    this.#tpdu = digits("TPDU", dialect.tpduDigits);
+    this.#header = digits("header", dialect.headerDigits);
+    this.#mti = digits("MTI", 4);
+    this.#bitmaps = new Bitmaps(dialect);
+    this.#mtiAt =
+      this.#tpdu.measure("0".repeat(dialect.tpduDigits)) + this.#header.measure("0".repeat(dialect.headerDigits));
+    this.#fields = new Array<FieldCodec | undefined>(dialect.bitmaps * BITMAP_FIELDS + 1).fill(undefined);
+    for (const [number, format] of Object.entries(dialect.fields)) {
+      this.#fields[Number(number)] = new FieldCodec(`field ${number}`, format, dialect);
+    }
+    this.#macLength = this.#fields[BITMAP_FIELDS]?.measure(new Uint8Array(macBytes(dialect))) ?? 0;
+  }
+
+  build(message: Message<D>, mac?: (covered: Uint8Array) => Uint8Array): Uint8Array {
+    const fields: Readonly<Record<number, Value | undefined>> = message.fields;
+    const words = this.#words.fill(0);
+    let length = 0;
+    let last = 0;
+    for (const key in fields) {
+      const number = Number(key);
+      const value = fields[number];
+      if (value === undefined || (mac && number % BITMAP_FIELDS === 0)) continue;
+      length += this.#field(number).measure(value);
+      setBit(words, number);
+      last = number;
+    }
+    const second = last > BITMAP_FIELDS;
+    if (second) setBit(words, 1);
+    if (mac) setBit(words, second ? 2 * BITMAP_FIELDS : BITMAP_FIELDS);
+    const { size } = this.#bitmaps;
+    const head =
+      this.#tpdu.measure(message.tpdu) + this.#header.measure(message.header) + this.#mti.measure(message.mti);
+    const out = new Uint8Array(head + (second ? 2 : 1) * size + length + (mac ? this.#macLength : 0));
+    try {
+      let at = this.#tpdu.write(message.tpdu, out, 0);
+      at = this.#header.write(message.header, out, at);
+      at = this.#mti.write(message.mti, out, at);
+      this.#bitmaps.write(words, 0, out, at);
+      if (second) this.#bitmaps.write(words, 2, out, at + size);
+      at += second ? 2 * size : size;
+      for (let word = 0; word < 4; word++) {
+        for (let bits = words[word] ?? 0; bits !== 0; bits = withoutFirst(bits)) {
+          const number = firstField(word, bits);
           const value = fields[number];
-          const codec = codecs[number];
-          if (value === undefined || codec === undefined) continue;
-          setBit(out, number);
-          codec.write(value, out, at);
-          at += codec.measure(value);
+          if (value === undefined || (mac && number % BITMAP_FIELDS === 0)) continue;
+          at = this.#field(number).write(value, out, at);
         }
-        if (mac) {
-          setBit(out, dialect.macField);
-          out.set(mac(out.subarray(mtiAt, at)), at);
-        }
-        return out;
-      } catch (error) {
-        out.fill(0);
-        throw error;
       }
-    },
-
-    parse(bytes) {
-      if (bytes.length < fieldsAt) throw new Iso8583Truncated({ detail: `bitmap, offset ${bytes.length}` });
-      const fields: Record<number, Value> = {};
-      const message = {
-        tpdu: tpdu.read(bytes, 0).value as string,
-        header: header.read(bytes, headerAt).value as string,
-        mti: mti.read(bytes, mtiAt).value as string,
-        fields: fields as FieldsOf<D>,
-      };
-      try {
-        let at = fieldsAt;
-        for (let number = 1; number <= BITMAP_LENGTH * 8; number++) {
-          if (!hasBit(bytes, number)) continue;
-          const codec = codecs[number];
-          if (codec === undefined) throw new Iso8583FieldUnknown({ detail: `field ${number}` });
-          const { value, end } = codec.read(bytes, at);
-          fields[number] = value;
-          at = end;
-        }
-        if (at < bytes.length) throw new Iso8583TrailingBytes({ detail: `${bytes.length - at} from offset ${at}` });
-        return message;
-      } catch (error) {
-        wipeMessage(message);
-        throw error;
-      }
-    },
-
-    macCovered: (bytes) => bytes.subarray(mtiAt, bytes.length - macLength),
-  };
-
-  function setBit(out: Uint8Array, number: number): void {
-    const byte = bitmapAt + ((number - 1) >> 3);
-    out[byte] = (out[byte] ?? 0) | (0x80 >> ((number - 1) & 7));
+      if (mac) this.#field(BITMAP_FIELDS).write(mac(out.subarray(this.#mtiAt, at)), out, at);
+      return out;
+    } catch (error) {
+      out.fill(0);
+      throw error;
+    }
   }
 
-  function hasBit(bytes: Uint8Array, number: number): boolean {
-    return ((bytes[bitmapAt + ((number - 1) >> 3)] ?? 0) & (0x80 >> ((number - 1) & 7))) !== 0;
+  parse(bytes: Uint8Array): Message<D> {
+    const draft: Draft = { tpdu: "", header: "", mti: "", fields: {} };
+    try {
+      this.#read(bytes, draft);
+    } catch (error) {
+      wipeMessage(draft);
+      throw error;
+    }
+    return this.#finished(draft);
   }
+
+  examine(bytes: Uint8Array): { readonly message: Message<D>; readonly failure?: SwipewireError } {
+    const draft: Draft = { tpdu: "", header: "", mti: "", fields: {} };
+    try {
+      this.#read(bytes, draft);
+    } catch (failure) {
+      if (!(failure instanceof SwipewireError)) throw failure;
+      return { message: this.#finished(draft), failure };
+    }
+    return { message: this.#finished(draft) };
+  }
+
+  macCovered(bytes: Uint8Array): Uint8Array {
+    return bytes.subarray(this.#mtiAt, bytes.length - this.#macLength);
+  }
+
+  #read(bytes: Uint8Array, draft: Draft): void {
+    const cursor: Cursor = { bytes, at: 0 };
+    draft.tpdu = this.#tpdu.read(cursor) as string;
+    draft.header = this.#header.read(cursor) as string;
+    draft.mti = this.#mti.read(cursor) as string;
+    const words = this.#words.fill(0);
+    this.#bitmaps.read(cursor, words, 0);
+    if (((words[0] ?? 0) & 0x80000000) !== 0 && this.dialect.bitmaps === 2) {
+      this.#bitmaps.read(cursor, words, 2);
+      words[0] = withoutFirst(words[0] ?? 0);
+    }
+    for (let word = 0; word < 4; word++) {
+      for (let bits = words[word] ?? 0; bits !== 0; bits = withoutFirst(bits)) {
+        const number = firstField(word, bits);
+        draft.fields[number] = this.#field(number).read(cursor);
+      }
+    }
+    if (cursor.at < bytes.length) {
+      throw new Iso8583TrailingBytes({ detail: `${bytes.length - cursor.at} from offset ${cursor.at}` });
+    }
+  }
+
+  /** A codec reads each field as its dialect says it is. */
+  #finished(draft: Draft): Message<D> {
+    return draft as Message<D> & Draft;
+  }
+
+  #field(number: number): FieldCodec {
+    const field = this.#fields[number];
+    if (field === undefined) throw new Iso8583FieldUnknown({ detail: `field ${number}` });
+    return field;
+  }
+}
+
+/** Length of the MAC field of either bitmap. */
+function macBytes({ fields }: Dialect): number {
+  const format: FieldFormat | undefined = fields[BITMAP_FIELDS];
+  return format && "length" in format ? format.length : 0;
 }

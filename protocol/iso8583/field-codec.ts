@@ -1,112 +1,115 @@
-import {
-  Iso8583CharacterInvalid,
-  Iso8583DigitInvalid,
-  Iso8583LengthInvalid,
-  Iso8583PaddingInvalid,
-  Iso8583Truncated,
-} from "../errors.ts";
+import { Iso8583DigitInvalid, Iso8583LengthInvalid, Iso8583Truncated } from "../errors.ts";
 import type { Failure, FailureClass } from "../failure.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
-import type { FieldFormat } from "./dialect.ts";
-import { isDigit, isTrackCharacter, type Justify, packDigits, packedLength, unpackDigits } from "./packed-digits.ts";
+import type { Dialect, FieldFormat, Value } from "./dialect.ts";
+import { type ContentCodec, contentCodec } from "./field-content.ts";
 
-export type Value = string | Uint8Array | SensitiveBytes;
-
-/** One field of a dialect, compiled. Offsets are bytes from the start of the message. */
-export interface FieldCodec {
-  /** Bytes the value takes, its length before it included. @throws Iso8583LengthInvalid */
-  measure(value: Value): number;
-  /** Writes where `out` holds zeros. @throws Iso8583DigitInvalid | Iso8583CharacterInvalid */
-  write(value: Value, out: Uint8Array, at: number): void;
-  /** @throws Iso8583Truncated | Iso8583LengthInvalid | Iso8583DigitInvalid | Iso8583PaddingInvalid | Iso8583CharacterInvalid */
-  read(bytes: Uint8Array, at: number): { readonly value: Value; readonly end: number };
+/** A place in a message, in bytes from its start. */
+export interface Cursor {
+  readonly bytes: Uint8Array;
+  at: number;
 }
 
-const isPrintable = (byte: number) => byte >= 0x20 && byte <= 0x7e;
+const ZERO = 0x30;
 
-/** @param name how errors call the field */
-export function compileField(name: string, format: FieldFormat): FieldCodec {
-  const { content } = format;
-  const packed = content === "n" || content === "z";
-  const allowed = content === "z" ? isTrackCharacter : isDigit;
-  const justify: Justify = format.justify ?? "left";
-  const variable = "max" in format ? format : undefined;
-  const longest = "max" in format ? format.max : format.length;
-  const prefix = variable ? packedLength(variable.lengthDigits) : 0;
+/** One field of a dialect, compiled. Its failures name it and the offset, never what it holds. */
+export class FieldCodec {
+  readonly #name: string;
+  readonly #content: ContentCodec;
+  readonly #longest: number;
+  /** 0 where the length is fixed. */
+  readonly #lengthDigits: number;
+  readonly #packedLength: boolean;
+  /** Bytes that the length takes. */
+  readonly #prefix: number;
+  readonly #as: "text" | "bytes" | "sensitive";
 
-  const fault = (Kind: FailureClass<string>, at: number): Failure<string> =>
-    new Kind({ detail: `${name}, offset ${at}` });
+  /** @param name how errors call the field */
+  constructor(name: string, format: FieldFormat, dialect: Dialect) {
+    this.#name = name;
+    this.#content = contentCodec(format, dialect);
+    this.#longest = "max" in format ? format.max : format.length;
+    this.#lengthDigits = "max" in format ? format.lengthDigits : 0;
+    this.#packedLength = dialect.digits === "packed";
+    this.#prefix = this.#packedLength ? (this.#lengthDigits + 1) >> 1 : this.#lengthDigits;
+    this.#as = format.sensitive ? "sensitive" : format.content === "b" ? "bytes" : "text";
+  }
 
-  const bytesFor = (count: number) => (packed ? packedLength(count) : count);
-  const lengthFits = (count: number) => (variable ? count <= longest : count === longest);
-
-  function writeCharacters(characters: string | Uint8Array, out: Uint8Array, at: number): void {
-    if (variable) {
-      packDigits(String(characters.length).padStart(prefix * 2, "0"), out, at, "left", isDigit);
+  /** Bytes the value takes, its length before it included. @throws Iso8583LengthInvalid */
+  measure(value: Value): number {
+    const { length } = value;
+    if (this.#lengthDigits === 0 ? length !== this.#longest : length > this.#longest) {
+      throw new Iso8583LengthInvalid({
+        detail: `${this.#name}, ${length} of ${this.#lengthDigits === 0 ? "" : "at most "}${this.#longest}`,
+      });
     }
-    const start = at + prefix;
-    if (packed) {
-      if (!packDigits(characters, out, start, justify, allowed)) throw fault(Iso8583DigitInvalid, start);
-      return;
+    return this.#prefix + this.#content.size(length);
+  }
+
+  /**
+   * Writes a value that {@link measure} took where `out` holds zeros.
+   * @returns the offset after it
+   * @throws Iso8583DigitInvalid | Iso8583CharacterInvalid | SensitiveBytesWiped
+   */
+  write(value: Value, out: Uint8Array, at: number): number {
+    const { length } = value;
+    if (this.#lengthDigits > 0) this.#writeLength(length, out, at);
+    const start = at + this.#prefix;
+    const taken =
+      value instanceof SensitiveBytes
+        ? value.use((bytes) => this.#content.put(bytes, out, start))
+        : this.#content.put(value, out, start);
+    if (!taken) throw this.#failure(this.#content.refused, start);
+    return start + this.#content.size(length);
+  }
+
+  /**
+   * Reads a value and goes on behind it.
+   * @throws Iso8583Truncated | Iso8583LengthInvalid | Iso8583DigitInvalid | Iso8583PaddingInvalid | Iso8583CharacterInvalid
+   */
+  read(cursor: Cursor): Value {
+    const { bytes } = cursor;
+    const count = this.#lengthDigits === 0 ? this.#longest : this.#readLength(bytes, cursor.at);
+    const start = cursor.at + this.#prefix;
+    const end = start + this.#content.size(count);
+    if (end > bytes.length) throw this.#failure(Iso8583Truncated, start);
+    cursor.at = end;
+    if (this.#as === "text") {
+      const text = this.#content.text(bytes, start, count);
+      if (text !== undefined) return text;
+    } else {
+      const copy = new Uint8Array(count);
+      if (this.#content.copy(bytes, start, copy)) return this.#as === "bytes" ? copy : new SensitiveBytes(copy);
+      copy.fill(0);
     }
-    for (let i = 0; i < characters.length; i++) {
-      const byte = typeof characters === "string" ? characters.charCodeAt(i) : (characters[i] ?? 0);
-      if (content === "ans" && !isPrintable(byte)) throw fault(Iso8583CharacterInvalid, start + i);
-      out[start + i] = byte;
+    const { Kind, at } = this.#content.fault(bytes, start, count);
+    throw this.#failure(Kind, at);
+  }
+
+  #writeLength(length: number, out: Uint8Array, at: number): void {
+    let rest = length;
+    for (let i = at + this.#prefix - 1; i >= at; i--) {
+      out[i] = this.#packedLength ? (Math.trunc((rest % 100) / 10) << 4) | (rest % 10) : ZERO + (rest % 10);
+      rest = Math.trunc(rest / (this.#packedLength ? 100 : 10));
     }
   }
 
-  function readLength(bytes: Uint8Array, at: number): number {
-    if (!variable) return longest;
-    if (at + prefix > bytes.length) throw fault(Iso8583Truncated, at);
+  #readLength(bytes: Uint8Array, at: number): number {
+    const end = at + this.#prefix;
+    if (end > bytes.length) throw this.#failure(Iso8583Truncated, at);
     let length = 0;
-    for (let i = at; i < at + prefix; i++) {
+    for (let i = at; i < end; i++) {
       const byte = bytes[i] ?? 0;
-      if (byte >> 4 > 9 || (byte & 0xf) > 9) throw fault(Iso8583DigitInvalid, i);
-      length = length * 100 + (byte >> 4) * 10 + (byte & 0xf);
+      const high = this.#packedLength ? byte >> 4 : 0;
+      const low = this.#packedLength ? byte & 0xf : byte - ZERO;
+      if (high > 9 || low < 0 || low > 9) throw this.#failure(Iso8583DigitInvalid, i);
+      length = length * (this.#packedLength ? 100 : 10) + high * 10 + low;
     }
-    if (length > longest) throw fault(Iso8583LengthInvalid, at);
+    if (length > this.#longest) throw this.#failure(Iso8583LengthInvalid, at);
     return length;
   }
 
-  function readCharacters(bytes: Uint8Array, at: number, into: Uint8Array): Failure<string> | undefined {
-    if (packed) {
-      const wrong = unpackDigits(bytes, at, justify, allowed, into);
-      return wrong && fault(wrong === "digit" ? Iso8583DigitInvalid : Iso8583PaddingInvalid, at);
-    }
-    into.set(bytes.subarray(at, at + into.length));
-    const odd = content === "ans" ? into.findIndex((byte) => !isPrintable(byte)) : -1;
-    return odd < 0 ? undefined : fault(Iso8583CharacterInvalid, at + odd);
+  #failure(Kind: FailureClass<string>, at: number): Failure<string> {
+    return new Kind({ detail: `${this.#name}, offset ${at}` });
   }
-
-  return {
-    measure(value) {
-      if (!lengthFits(value.length)) {
-        throw new Iso8583LengthInvalid({
-          detail: `${name}, ${value.length} of ${variable ? "at most " : ""}${longest}`,
-        });
-      }
-      return prefix + bytesFor(value.length);
-    },
-
-    write(value, out, at) {
-      if (value instanceof SensitiveBytes) value.use((bytes) => writeCharacters(bytes, out, at));
-      else writeCharacters(value, out, at);
-    },
-
-    read(bytes, at) {
-      const count = readLength(bytes, at);
-      const start = at + prefix;
-      const end = start + bytesFor(count);
-      if (end > bytes.length) throw fault(Iso8583Truncated, start);
-      const characters = new Uint8Array(count);
-      const wrong = readCharacters(bytes, start, characters);
-      if (wrong) {
-        characters.fill(0);
-        throw wrong;
-      }
-      if (format.sensitive) return { value: new SensitiveBytes(characters), end };
-      return { value: content === "b" ? characters : String.fromCharCode(...characters), end };
-    },
-  };
 }

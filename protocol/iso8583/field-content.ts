@@ -1,0 +1,277 @@
+import { Iso8583CharacterInvalid, Iso8583DigitInvalid, Iso8583PaddingInvalid } from "../errors.ts";
+import type { FailureClass } from "../failure.ts";
+import type { Dialect, FieldContent, FieldFormat } from "./dialect.ts";
+
+/** What is wrong with the bytes of a field, and where. */
+export interface Fault {
+  readonly Kind: FailureClass<string>;
+  readonly at: number;
+}
+
+/** How one kind of content stands on the wire. Counts are of characters, or of bytes of a `b` field. */
+export interface ContentCodec {
+  /** Bytes on the wire. */
+  size(count: number): number;
+  /** Writes where `out` holds zeros. @returns false when `value` holds what it may not */
+  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean;
+  /** @returns undefined when the bytes are not what they should be: {@link fault} tells why */
+  text(bytes: Uint8Array, at: number, count: number): string | undefined;
+  /** Fills `into`. @returns false when the bytes are not what they should be: {@link fault} tells why */
+  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean;
+  fault(bytes: Uint8Array, at: number, count: number): Fault;
+  /** What {@link put} refuses. */
+  readonly refused: FailureClass<string>;
+}
+
+/** @param digits how the dialect writes them */
+export function contentCodec({ content, justify }: FieldFormat, { digits, bytes }: Dialect): ContentCodec {
+  if (content === "b") return bytes === "raw" ? new RawContent() : new HexadecimalContent();
+  if (digits === "packed" && (content === "n" || content === "z")) return new PackedContent(content, justify);
+  return new CharacterContent(content);
+}
+
+const ZERO = 0x30;
+
+/** Characters by nibble; 0 where a nibble may not be. The track alphabet of ISO 7811 is 0x30 plus the nibble. */
+const NIBBLES = {
+  n: Uint8Array.from({ length: 16 }, (_, nibble) => (nibble < 10 ? ZERO + nibble : 0)),
+  z: Uint8Array.from({ length: 16 }, (_, nibble) => (nibble < 10 || nibble === 13 ? ZERO + nibble : 0)),
+};
+
+/** Digits and track characters, two to a byte. */
+class PackedContent implements ContentCodec {
+  readonly refused = Iso8583DigitInvalid;
+  readonly #nibbles: Uint8Array;
+  readonly #right: boolean;
+
+  constructor(content: "n" | "z", justify: FieldFormat["justify"]) {
+    this.#nibbles = NIBBLES[content];
+    this.#right = justify === "right";
+  }
+
+  size(count: number): number {
+    return (count + 1) >> 1;
+  }
+
+  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
+    const nibbles = this.#nibbles;
+    let place = this.#firstNibble(at, value.length);
+    for (let i = 0; i < value.length; i++, place++) {
+      const character = typeof value === "string" ? value.charCodeAt(i) : (value[i] ?? 0);
+      const nibble = character - ZERO;
+      if (character === 0 || nibbles[nibble] !== character) return false;
+      out[place >> 1] = place & 1 ? (out[place >> 1] ?? 0) | nibble : nibble << 4;
+    }
+    return true;
+  }
+
+  text(bytes: Uint8Array, at: number, count: number): string | undefined {
+    const characters = scratch(count);
+    return this.#unpack(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
+  }
+
+  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
+    return this.#unpack(bytes, at, into.length, into);
+  }
+
+  fault(bytes: Uint8Array, at: number, count: number): Fault {
+    for (let i = 0, place = this.#firstNibble(at, count); i < count; i++, place++) {
+      if (this.#nibbles[nibbleAt(bytes, place)] === 0) return { Kind: Iso8583DigitInvalid, at };
+    }
+    return { Kind: Iso8583PaddingInvalid, at };
+  }
+
+  #unpack(bytes: Uint8Array, at: number, count: number, into: number[] | Uint8Array): boolean {
+    const nibbles = this.#nibbles;
+    const first = this.#firstNibble(at, count);
+    for (let i = 0, place = first; i < count; i++, place++) {
+      const character = nibbles[nibbleAt(bytes, place)] ?? 0;
+      if (character === 0) return false;
+      into[i] = character;
+    }
+    return (count & 1) === 0 || nibbleAt(bytes, this.#right ? at * 2 : first + count) === 0;
+  }
+
+  #firstNibble(at: number, count: number): number {
+    return at * 2 + (this.#right ? count & 1 : 0);
+  }
+}
+
+const nibbleAt = (bytes: Uint8Array, place: number) => ((bytes[place >> 1] ?? 0) >> (place & 1 ? 0 : 4)) & 0xf;
+
+const DIGIT = 1;
+const LETTER = 2;
+const SPACE = 4;
+const SPECIAL = 8;
+const SEPARATOR = 16;
+const SIGN = 32;
+
+/** What each byte is, as ASCII. */
+const CLASSES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte < 0x20 || byte > 0x7e) return 0;
+  const character = String.fromCharCode(byte);
+  if (/\d/.test(character)) return DIGIT;
+  if (/[A-Za-z]/.test(character)) return LETTER | (character === "C" || character === "D" ? SIGN : 0);
+  if (character === " ") return SPACE;
+  return SPECIAL | (character === "=" ? SEPARATOR : 0);
+});
+
+const ALLOWED: Record<Exclude<FieldContent, "b">, number> = {
+  n: DIGIT,
+  z: DIGIT | SEPARATOR,
+  an: DIGIT | LETTER | SPACE,
+  ns: DIGIT | SPECIAL | SPACE,
+  ans: DIGIT | LETTER | SPECIAL | SPACE,
+  "x+n": DIGIT,
+};
+
+/** ASCII characters. */
+class CharacterContent implements ContentCodec {
+  readonly refused: FailureClass<string>;
+  readonly #first: number;
+  readonly #allowed: number;
+
+  constructor(content: Exclude<FieldContent, "b">) {
+    this.#allowed = ALLOWED[content];
+    this.#first = content === "x+n" ? SIGN : this.#allowed;
+    this.refused = content === "n" || content === "z" ? Iso8583DigitInvalid : Iso8583CharacterInvalid;
+  }
+
+  size(count: number): number {
+    return count;
+  }
+
+  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
+    let allowed = this.#first;
+    for (let i = 0; i < value.length; i++) {
+      const character = typeof value === "string" ? value.charCodeAt(i) : (value[i] ?? 0);
+      if (((CLASSES[character] ?? 0) & allowed) === 0) return false;
+      out[at + i] = character;
+      allowed = this.#allowed;
+    }
+    return true;
+  }
+
+  text(bytes: Uint8Array, at: number, count: number): string | undefined {
+    const characters = scratch(count);
+    return this.#check(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
+  }
+
+  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
+    return this.#check(bytes, at, into.length, into);
+  }
+
+  fault(bytes: Uint8Array, at: number, count: number): Fault {
+    let allowed = this.#first;
+    for (let i = at; i < at + count; i++, allowed = this.#allowed) {
+      if (((CLASSES[bytes[i] ?? 0] ?? 0) & allowed) === 0) return { Kind: this.refused, at: i };
+    }
+    return { Kind: this.refused, at };
+  }
+
+  #check(bytes: Uint8Array, at: number, count: number, into: number[] | Uint8Array): boolean {
+    let allowed = this.#first;
+    for (let i = 0; i < count; i++) {
+      const byte = bytes[at + i] ?? 0;
+      if (((CLASSES[byte] ?? 0) & allowed) === 0) return false;
+      into[i] = byte;
+      allowed = this.#allowed;
+    }
+    return true;
+  }
+}
+
+/** Bytes as they are: never text, and never wrong. */
+class RawContent implements ContentCodec {
+  readonly refused = Iso8583CharacterInvalid;
+
+  size(count: number): number {
+    return count;
+  }
+
+  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
+    if (typeof value === "string") return false;
+    out.set(value, at);
+    return true;
+  }
+
+  text(): undefined {
+    return undefined;
+  }
+
+  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
+    for (let i = 0; i < into.length; i++) into[i] = bytes[at + i] ?? 0;
+    return true;
+  }
+
+  fault(_bytes: Uint8Array, at: number): Fault {
+    return { Kind: Iso8583CharacterInvalid, at };
+  }
+}
+
+/** Two hexadecimal characters to a byte: upper case written, either case read. */
+class HexadecimalContent implements ContentCodec {
+  readonly refused = Iso8583CharacterInvalid;
+
+  size(count: number): number {
+    return count * 2;
+  }
+
+  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
+    if (typeof value === "string") return false;
+    putHexadecimal(value, out, at);
+    return true;
+  }
+
+  text(): undefined {
+    return undefined;
+  }
+
+  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
+    return hexadecimalFault(bytes, at, into) < 0;
+  }
+
+  fault(bytes: Uint8Array, at: number, count: number): Fault {
+    const into = new Uint8Array(count);
+    const found = hexadecimalFault(bytes, at, into);
+    into.fill(0);
+    return { Kind: Iso8583CharacterInvalid, at: found };
+  }
+}
+
+const NOT_HEXADECIMAL = 0xff;
+const HEXADECIMAL_VALUES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const digit = "0123456789ABCDEF".indexOf(String.fromCharCode(byte).toUpperCase());
+  return digit < 0 ? NOT_HEXADECIMAL : digit;
+});
+
+/** Writes each byte of `value` as two characters. */
+export function putHexadecimal(value: Uint8Array, out: Uint8Array, at: number): void {
+  for (let i = 0; i < value.length; i++) {
+    const byte = value[i] ?? 0;
+    out[at + i * 2] = hexadecimalCharacter(byte >> 4);
+    out[at + i * 2 + 1] = hexadecimalCharacter(byte & 0xf);
+  }
+}
+
+const hexadecimalCharacter = (nibble: number) => nibble + (nibble < 10 ? ZERO : 0x37);
+
+/** Fills `into` from two characters a byte. @returns the place of one that is not hexadecimal, or -1 */
+export function hexadecimalFault(bytes: Uint8Array, at: number, into: Uint8Array): number {
+  for (let i = 0; i < into.length; i++) {
+    const high = HEXADECIMAL_VALUES[bytes[at + i * 2] ?? 0] ?? NOT_HEXADECIMAL;
+    const low = HEXADECIMAL_VALUES[bytes[at + i * 2 + 1] ?? 0] ?? NOT_HEXADECIMAL;
+    if (high === NOT_HEXADECIMAL) return at + i * 2;
+    if (low === NOT_HEXADECIMAL) return at + i * 2 + 1;
+    into[i] = (high << 4) | low;
+  }
+  return -1;
+}
+
+/** One array for each length, since `apply` is quickest on arrays. Only what is not sensitive goes through them. */
+const scratches: number[][] = [];
+
+function scratch(length: number): number[] {
+  scratches[length] ??= new Array<number>(length).fill(0);
+  return scratches[length] ?? [];
+}
