@@ -5,8 +5,6 @@ import { DukptTerminal, type DukptTransaction } from "@swipewire/protocol/crypto
 import { encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type {
-  FixedFamily,
-  ReaderCodec,
   ReaderEncryption,
   ReaderFamily,
   ReaderFrame,
@@ -37,13 +35,8 @@ export interface VirtualReader {
   nextFrame(card: TestCard): Uint8Array;
 }
 
-/**
- * A reader that sends what a real one would: the codec of its family encodes each swipe under the next key.
- * @param kind a family, or the codec of a HID POS reader's descriptor
- */
-export function virtualReader(kind: FixedFamily | ReaderCodec, options: VirtualReaderOptions): VirtualReader {
-  const codec = typeof kind === "string" ? readerFamilies[kind] : kind;
-  const { family } = codec;
+/** A reader that sends what a real one would: the codec of its family encodes each swipe under the next key. */
+export function virtualReader(family: ReaderFamily, options: VirtualReaderOptions): VirtualReader {
   const published = options.replay ? publishedFrames[family] : undefined;
   const make = makers[family];
   let replayed = false;
@@ -60,7 +53,7 @@ export function virtualReader(kind: FixedFamily | ReaderCodec, options: VirtualR
         }
         return published.bytes.slice();
       }
-      if (!make.encrypts) return encode(codec, make.frame(card));
+      if (!make.encrypts) return encode(family, make.frame(card));
       keys ??= injected(options.bdk, options.ksn);
       const transaction = keys.next();
       try {
@@ -101,10 +94,10 @@ const makers: Readonly<Record<ReaderFamily, Maker>> = {
   ascii: { encrypts: false, frame: (card) => ({ encoding: "undetermined", tracks: tracksOf(card, clearTrack) }) },
 };
 
-function encode(codec: ReaderCodec, content: Content): Uint8Array {
-  const frame: ReaderFrame = { family: codec.family, checks: [], ...content };
+function encode(family: ReaderFamily, content: Content): Uint8Array {
+  const frame: ReaderFrame = { family, checks: [], ...content };
   try {
-    return codec.encode(frame);
+    return readerFamilies[family].encode(frame);
   } finally {
     wipeFrame(frame);
   }
