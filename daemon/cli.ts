@@ -1,7 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
 import { Minutes, systemClock } from "@swipewire/protocol/time";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { pino } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
@@ -65,6 +65,9 @@ function fail(error: unknown): void {
   if (error instanceof ConfigInvalid) {
     for (const problem of error.problems) complain(problem);
     process.exitCode = 2;
+  } else if (error instanceof CommanderError) {
+    // It has said what is wrong; help and version are no errors.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof SwipewireError) {
     complain(error.message);
     complain(error.text.means);
@@ -78,6 +81,7 @@ function fail(error: unknown): void {
 /** The command line of `swipewire-daemon`; `argv` as `process.argv` has it. */
 export async function main(argv: string[]): Promise<void> {
   const program = new Command("swipewire-daemon")
+    .exitOverride()
     .description("A terminal: takes swipes from readers, seals them, and sends them to a Swipewire gateway.")
     .version(manifest.version);
   const config = ["--config <file>", "JSON; otherwise the file that SWIPEWIRE_DAEMON_CONFIG names"] as const;

@@ -1,7 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
 import { isoTime, systemClock } from "@swipewire/protocol/time";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { pino } from "pino";
 import type { GatewayConfig } from "./config/config-schema.ts";
 import { makeDataDirectory } from "./config/data-directory.ts";
@@ -108,6 +108,9 @@ function fail(error: unknown): void {
   if (error instanceof GatewayConfigInvalid) {
     for (const problem of error.problems) complain(problem);
     process.exitCode = 2;
+  } else if (error instanceof CommanderError) {
+    // It has said what is wrong; help and version are no errors.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof SwipewireError) {
     complain(error.message);
     complain(error.text.means);
@@ -123,6 +126,7 @@ export async function main(argv: string[]): Promise<void> {
   // The database holds webhook secrets: what is made here is its owner's only.
   process.umask(0o077);
   const program = new Command("swipewire-gateway")
+    .exitOverride()
     .description("The centre of Swipewire: orders, terminals, payments.")
     .version(manifest.version);
   const command = (parent: Command, name: string, description: string) =>

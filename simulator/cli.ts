@@ -1,8 +1,10 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { Command, CommanderError } from "commander";
+import { addBankCommand } from "./bank/command.ts";
 import { addDemoCommand } from "./demo/command.ts";
 import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed } from "./errors.ts";
 import { addInspectCommand } from "./inspect/command.ts";
+import { addPhonesCommand } from "./phone/command.ts";
 import { addReaderCommand } from "./readers/command.ts";
 
 /** Failures of what was typed on the command line. */
@@ -19,7 +21,8 @@ export async function main(argv: string[]): Promise<void> {
     .description("Readers, cards, a bank, a phone and a shop, for testers")
     .exitOverride()
     .showHelpAfterError("(add --help for what is allowed)");
-  for (const addCommand of [addDemoCommand, addInspectCommand, addReaderCommand]) addCommand(program);
+  for (const addCommand of [addDemoCommand, addInspectCommand, addReaderCommand, addBankCommand, addPhonesCommand])
+    addCommand(program);
   try {
     await program.parseAsync(argv);
   } catch (failure) {

@@ -9,7 +9,9 @@ const ajv = new Ajv2020({ allErrors: false, strict: true, strictTypes: false, di
 function place(error: ErrorObject | undefined): string {
   if (!error) return "unknown place";
   const where = error.instancePath === "" ? "the message" : error.instancePath;
-  return `${where}: ${error.keyword}`;
+  // A missing property's name is the schema's; an unknown one's is the sender's.
+  const which = error.keyword === "required" ? ` ${error.params["missingProperty"]}` : "";
+  return `${where}: ${error.keyword}${which}`;
 }
 
 /**

@@ -67,7 +67,11 @@ export function addDemoCommand(program: Command): void {
         testCards.map(({ name }) => name),
       ),
     )
-    .option("--amount <yuan>", "of the order; the bank takes some endings as a wish, such as .51", amount, 10_000)
+    .addOption(
+      new Option("--amount <yuan>", "of the order; the bank takes some endings as a wish, such as .51")
+        .argParser(amount)
+        .default(10_000, "100.00"),
+    )
     .option("--pin <digits>", "what the payer types (default: the card's PIN)", pin)
     .addOption(new Option("--wrong-pin", "the payer types another PIN than the card's").conflicts("pin"))
     .addOption(new Option("--declined", "the bank declines: insufficient funds").conflicts("answer"))

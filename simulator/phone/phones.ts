@@ -17,6 +17,8 @@ export interface PhonesOptions {
   readonly port: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Hears of each phone when its number is first used. */
+  readonly onPhone?: (phone: Phone) => void;
 }
 
 export interface Phones {
@@ -29,12 +31,15 @@ export interface Phones {
 }
 
 /** A telephone network with all its phones, for whoever wants to be called without paying for it. */
-export async function startPhones({ host, port, clock, logger }: PhonesOptions): Promise<Phones> {
+export async function startPhones({ host, port, clock, logger, onPhone }: PhonesOptions): Promise<Phones> {
   const phones = new Map<string, Phone>();
   const phone = (number: string): Phone => {
-    const known = phones.get(number) ?? new Phone(number, clock);
-    phones.set(number, known);
-    return known;
+    const known = phones.get(number);
+    if (known) return known;
+    const fresh = new Phone(number, clock);
+    phones.set(number, fresh);
+    onPhone?.(fresh);
+    return fresh;
   };
 
   const serve = (caller: WebSocket) => {

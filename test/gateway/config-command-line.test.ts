@@ -34,7 +34,13 @@ t.test("a wrong config exits 2, with its problems and no stack trace", async (t)
 
 t.test("merchants and terminals are seen to beside a running gateway", async (t) => {
   const file = await configFile(t);
-  const environment = { ...process.env, SWIPEWIRE_GATEWAY_HTTP_PORT: "0", SWIPEWIRE_GATEWAY_BROKER_PORT: "0" };
+  const environment = {
+    ...process.env,
+    SWIPEWIRE_GATEWAY_HTTP_PORT: "0",
+    SWIPEWIRE_GATEWAY_BROKER_PORT: "0",
+    // Nobody's: a bank that someone runs on the usual port is not to be signed on to.
+    SWIPEWIRE_GATEWAY_ACQUIRER_PORT: "1",
+  };
   const gateway = execFile(process.execPath, [cli, "run", "--config", file], { env: environment });
   let log = "";
   const up = Promise.withResolvers<void>();

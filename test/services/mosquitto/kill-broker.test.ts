@@ -41,6 +41,8 @@ t.test("Mosquitto is killed in mid-payment: charged once, and the terminal learn
       if (line.includes(" running")) break;
     }
     mosquitto.stderr.resume();
+    // Also where the test itself is killed.
+    process.once("exit", () => mosquitto.kill("SIGKILL"));
     return mosquitto;
   };
   let broker = await start();
