@@ -120,6 +120,61 @@ export class ReaderHashMismatch extends failure("reader_hash_mismatch", {
   todo: "Swipe again. If it repeats, have the reader and its cable looked at.",
 }) {}
 
+export class ReaderDescriptorTruncated extends failure("reader_descriptor_truncated", {
+  what: "A reader's HID report descriptor ends in the middle of an item.",
+  means: "What the reader sends cannot be told apart, so it is not used.",
+  todo: "Unplug the reader and plug it in again. If it repeats, take another reader.",
+}) {}
+
+export class ReaderDescriptorInvalid extends failure("reader_descriptor_invalid", {
+  what: "A reader's HID report descriptor breaks the rules of its standard.",
+  means: "What the reader sends cannot be told apart, so it is not used.",
+  todo: "Take another reader, and tell its maker which rule it breaks: the detail names it.",
+}) {}
+
+export class ReaderDescriptorTooLarge extends failure("reader_descriptor_too_large", {
+  what: "A reader's HID report descriptor is larger, or describes larger reports, than any reader needs.",
+  means: "It is not used.",
+  todo: "Take another reader.",
+}) {}
+
+export class ReaderDescriptorWithoutTracks extends failure("reader_descriptor_without_tracks", {
+  what: "A HID report descriptor has no report that carries the tracks of a card.",
+  means:
+    "The device is no magnetic stripe reader of the HID point of sale usage page, or sends tracks in a form of its own.",
+  todo: "Set the reader to the family of its maker, or take another reader.",
+}) {}
+
+export class ReaderCardNotPayment extends failure("reader_card_not_payment", {
+  what: "The card's stripe is laid out as a driving licence or another document, not as a payment card.",
+  means: "Nothing was taken from it and nothing was charged.",
+  todo: "Swipe a payment card.",
+}) {}
+
+export class ReaderCommandMalformed extends failure("reader_command_malformed", {
+  what: "A command to a reader, or its answer, is not laid out as its maker's manual says.",
+  means: "The reader's setting was not read or changed, or that is not known.",
+  todo: "Ask the reader again. If it repeats, check its model and firmware against its profile.",
+}) {}
+
+export class ReaderCommandRefused extends failure("reader_command_refused", {
+  what: "The reader refused a command.",
+  means: "Its setting is as it was; the detail names the reason that it gave.",
+  todo: "Check the setting against the reader's manual and its security level.",
+}) {}
+
+export class ReaderCommandMac extends failure("reader_command_mac", {
+  what: "A command to a reader carries a wrong message authentication code.",
+  means: "It was not carried out.",
+  todo: "Check that the key that signs commands is the one injected into this reader.",
+}) {}
+
+export class ReaderChallengeFailed extends failure("reader_challenge_failed", {
+  what: "A reader and its host do not hold the same key.",
+  means: "Authenticated mode was not entered or left.",
+  todo: "Check which base derivation key the reader was injected with.",
+}) {}
+
 export class TrackSentinel extends failure("track_sentinel", {
   what: "A track does not begin or end with its sentinel.",
   means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
@@ -316,4 +371,16 @@ export class CurrencyUnsupported extends failure("currency_unsupported", {
   what: "The bank's channel does not charge in the currency of the order.",
   means: "Nothing was sent and nothing was charged.",
   todo: "Place the order in a currency that the acquirer takes.",
+}) {}
+
+export class SettlementTotalsInvalid extends failure("settlement_totals_invalid", {
+  what: "The totals of a settlement are not the numbers that field 48 has room for.",
+  means: "The batch was not closed.",
+  todo: "Settle again. If it repeats, compare the dialect of the bank with the acquirer's settings.",
+}) {}
+
+export class ParametersMalformed extends failure("parameters_malformed", {
+  what: "Downloaded parameters are not laid out as the acquirer's layout says.",
+  means: "None of them was taken.",
+  todo: "Compare the layout in the acquirer's settings with its specification.",
 }) {}

@@ -1,7 +1,6 @@
 import type { Swipe } from "@swipewire/protocol/card/swipe";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
-import { readerFamilies } from "@swipewire/protocol/readers/families";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import type { Logger } from "pino";
 import { ReaderFault } from "../errors.ts";
@@ -42,7 +41,7 @@ export class FrameIntake {
 
   open(listener: IntakeListener): void {
     for (const transport of this.#transports) {
-      const facts = { reader: transport.name, family: transport.family };
+      const facts = { reader: transport.name, family: transport.codec.family };
       transport.open({
         connected: () => {
           this.#logger.info(facts, "reader connected");
@@ -67,14 +66,14 @@ export class FrameIntake {
 
   #announce(listener: IntakeListener): void {
     const [first] = this.#connected;
-    this.#presence = first ? { connected: true, family: first.family, name: first.name } : NO_READER;
+    this.#presence = first ? { connected: true, family: first.codec.family, name: first.name } : NO_READER;
     listener.readerChanged(this.#presence);
   }
 
   #take(transport: ReaderTransport, bytes: Uint8Array, listener: IntakeListener): void {
     let swipe: Swipe;
     try {
-      swipe = swipeFromFrame(readerFamilies[transport.family].decode(bytes));
+      swipe = swipeFromFrame(transport.codec.decode(bytes));
     } catch (error) {
       this.#misread(transport, error instanceof SwipewireError ? error : new ReaderFault(), listener);
       return;

@@ -1,15 +1,17 @@
-import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import { readerFamilies } from "@swipewire/protocol/readers/families";
+import type { FixedFamily, ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
 
 /** A reader in the same process: the simulator's. What is delivered is a whole frame, as a HID report is. */
 export class InProcessTransport implements ReaderTransport {
-  readonly family: ReaderFamily;
+  readonly codec: ReaderCodec;
   readonly name: string;
   #listener: ReaderListener | undefined;
   #connected = false;
 
-  constructor(options: { readonly family: ReaderFamily; readonly name: string }) {
-    this.family = options.family;
+  constructor(options: { readonly family: FixedFamily | ReaderCodec; readonly name: string }) {
+    const { family } = options;
+    this.codec = typeof family === "string" ? readerFamilies[family] : family;
     this.name = options.name;
   }
 

@@ -1,5 +1,5 @@
 import type { SwipewireError } from "@swipewire/protocol/failure";
-import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 
 /** Why a reader went away: its plug was pulled or its link broke, or the daemon itself closed it. */
 export type DisconnectReason = "unplugged" | "closed";
@@ -18,7 +18,8 @@ export interface ReaderListener {
 
 /** A way that frames reach the daemon. It does its own framing, and its own reconnecting. */
 export interface ReaderTransport {
-  readonly family: ReaderFamily;
+  /** What takes its frames apart; of a HID POS reader made from that reader's own descriptor. */
+  readonly codec: ReaderCodec;
   /** For people: what the reader is called here. */
   readonly name: string;
   /** Begins; returns at once, whether or not a reader is there yet. Once per transport. */

@@ -1,6 +1,7 @@
 import { backoff } from "@swipewire/protocol/backoff";
 import { ReaderFrameEnd } from "@swipewire/protocol/errors";
 import type { Random } from "@swipewire/protocol/random";
+import { asciiLines } from "@swipewire/protocol/readers/ascii-lines";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import { SerialPort, type SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
@@ -29,7 +30,7 @@ export interface SerialOptions {
 
 /** A line reader on a serial port or a pty. Opens the port again, with growing pauses, whenever it goes away. */
 export class SerialTransport implements ReaderTransport {
-  readonly family = "ascii";
+  readonly codec = asciiLines;
   readonly name: string;
   readonly #options: SerialOptions;
   #listener: ReaderListener | undefined;

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { strict, Uuid } from "../messages/fields.ts";
+import { PhoneNumber, strict, Uuid } from "../messages/fields.ts";
 
 const hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${bytes * 2}}$` });
 const TrackNumber = Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3)]);
@@ -8,8 +8,11 @@ const TrackLength = Type.Integer({ minimum: 1, maximum: 112 });
 const Family = Type.Union([
   Type.Literal("magtek-sureswipe"),
   Type.Literal("magtek-magnesafe"),
+  Type.Literal("magtek-keyboard"),
   Type.Literal("idtech"),
+  Type.Literal("idtech-keyboard"),
   Type.Literal("ascii"),
+  Type.Literal("hid-msr"),
 ]);
 const Serial = Type.Optional(Type.String({ maxLength: 40 }));
 const ClearTracks = Type.Array(strict({ number: TrackNumber, length: TrackLength }), { maxItems: 3 });
@@ -49,6 +52,10 @@ export const SealHeader = strict({
   kid: Uuid,
   swipe: Uuid,
   payment: Uuid,
+  order: Uuid,
+  /** Has the card a PIN? With true there must be a phone number to ask it on. */
+  pin: Type.Boolean(),
+  phone: Type.Optional(PhoneNumber),
   /** Milliseconds since the epoch. */
   at: Type.Integer({ minimum: 0 }),
   content: Type.Union([ClearContent, EncryptedContent]),

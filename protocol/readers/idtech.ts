@@ -84,7 +84,11 @@ const TRACKS: readonly TrackNumber[] = [1, 2, 3];
 const bit = (byte: number, number: number) => ((byte >> number) & 1) === 1;
 
 function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "family" | "checks"> {
-  const payload = unframe(bytes, checks);
+  return takePayloadApart(unframe(bytes, checks), checks);
+}
+
+/** What lies between length and LRC; nothing of the frame that comes back shares its memory. */
+export function takePayloadApart(payload: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "family" | "checks"> {
   checks.require("header", payload.length >= HEADER, ReaderFrameLength, `${payload.length} bytes, ${HEADER} at least`);
   const layout = layOut(payload, checks);
   checkTexts(layout, checks);

@@ -4,8 +4,11 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 import { type FrameChecks, readerCodec } from "./frame-checks.ts";
 import {
   at,
+  ENCRYPTION_ENABLED,
   eachTrack,
   fieldsAt,
+  INITIAL_KEY_INJECTED,
+  KEYS_EXHAUSTED,
   type Place,
   put,
   type ReportHeader,
@@ -42,6 +45,7 @@ const MASKED_LENGTH: Three<number> = [505, 506, 507];
 const ABSOLUTE_LENGTH: Three<number> = [852, 853, 854];
 const SERIAL: Place = [477, 16];
 const KSN: Place = [495, 10];
+/** A big-endian number. */
 const STATUS: Place = [493, 2];
 
 /** Carried through as they are. */
@@ -57,11 +61,6 @@ const OTHER_FIELDS: Readonly<Record<string, Place>> = {
   magneSafeVersion: [859, 8],
   hashedTrack2: [867, 20],
 };
-
-/** Bits of readerEncryptionStatus, a big-endian number of two bytes. */
-const KEYS_EXHAUSTED = 1 << 0;
-const INITIAL_KEY_INJECTED = 1 << 1;
-const ENCRYPTION_ENABLED = 1 << 2;
 
 const paddedLength = (length: number) => Math.ceil(length / 8) * 8;
 

@@ -21,6 +21,11 @@ export const TRACKS: readonly TrackNumber[] = [1, 2, 3];
 
 const CARD_ENCODE_TYPES: readonly CardEncoding[] = ["iso", "aamva", "cadl", "blank", "other", "undetermined", "none"];
 
+/** Bits of a MagneSafe reader's encryption status. */
+export const KEYS_EXHAUSTED = 1 << 0;
+export const INITIAL_KEY_INJECTED = 1 << 1;
+export const ENCRYPTION_ENABLED = 1 << 2;
+
 export interface ReportHeader {
   readonly encoding: CardEncoding;
   /** Of tracks 1 to 3. */

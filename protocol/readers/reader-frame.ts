@@ -1,8 +1,17 @@
 import type { SwipewireError } from "../failure.ts";
 import type { SensitiveBytes } from "../sensitive-bytes.ts";
 
-/** The families this package decodes; a family is a file beside this one. */
-export type ReaderFamily = "magtek-sureswipe" | "magtek-magnesafe" | "idtech" | "ascii";
+/** Families whose frames look alike on every device; a family is a file beside this one. */
+export type FixedFamily =
+  | "magtek-sureswipe"
+  | "magtek-magnesafe"
+  | "magtek-keyboard"
+  | "idtech"
+  | "idtech-keyboard"
+  | "ascii";
+
+/** All families; the frames of `hid-msr` are laid out as each device's report descriptor says. */
+export type ReaderFamily = FixedFamily | "hid-msr";
 
 export type TrackNumber = 1 | 2 | 3;
 

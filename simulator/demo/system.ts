@@ -7,7 +7,7 @@ import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
 import { type Gateway, startGateway } from "@swipewire/gateway/gateway";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import type { Random } from "@swipewire/protocol/random";
-import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import type { Clock } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { type Bank, startBank } from "../bank/bank.ts";
@@ -25,7 +25,7 @@ export const TEST_TMK = Uint8Array.from(Buffer.from("444444444444444444444444444
 export interface SystemOptions {
   /** An empty folder for the gateway's and the terminal's files. */
   readonly folder: string;
-  readonly family: ReaderFamily;
+  readonly family: FixedFamily;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

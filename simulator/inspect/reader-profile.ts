@@ -9,7 +9,7 @@ import { ReaderHashMismatch } from "@swipewire/protocol/errors";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { detectFamily, readerFamilies } from "@swipewire/protocol/readers/families";
 import { openSwipe } from "@swipewire/protocol/readers/open-swipe";
-import type { FrameCheck, ReaderFamily, ReaderFrame, ReaderTrack } from "@swipewire/protocol/readers/reader-frame";
+import type { FixedFamily, FrameCheck, ReaderFrame, ReaderTrack } from "@swipewire/protocol/readers/reader-frame";
 import { swipeFromFrame, wipeFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { isTestTrack } from "../cards/test-ranges.ts";
@@ -25,7 +25,7 @@ const trimmed = (bytes: Uint8Array) =>
   bytes.length > LONGEST_UNPADDED ? bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1) : bytes;
 
 /** Frames of one reader family, or of whichever the bytes resemble. */
-export function readerProfile(family: ReaderFamily | "auto"): Profile {
+export function readerProfile(family: FixedFamily | "auto"): Profile {
   return (capture, options) => {
     try {
       return inspectFrame(family === "auto" ? detectFamily(capture) : family, capture, options);
@@ -36,7 +36,7 @@ export function readerProfile(family: ReaderFamily | "auto"): Profile {
   };
 }
 
-function inspectFrame(family: ReaderFamily, capture: Uint8Array, options: InspectOptions): Inspection {
+function inspectFrame(family: FixedFamily, capture: Uint8Array, options: InspectOptions): Inspection {
   const { frame, checks, failure } = readerFamilies[family].examine(capture);
   const found = { profile: family, length: capture.length };
   if (!frame) return { ...found, fields: {}, checks, warnings: [], failure };

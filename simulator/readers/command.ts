@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
-import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { systemClock } from "@swipewire/protocol/time";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { testCard, testCards } from "../cards/test-cards.ts";
@@ -67,7 +67,7 @@ export function addReaderCommand(program: Command): void {
 }
 
 interface ReaderArguments {
-  readonly family: ReaderFamily;
+  readonly family: FixedFamily;
   readonly link: string;
   readonly card: string;
   readonly bdk?: string;

@@ -5,6 +5,8 @@ import { DukptTerminal, type DukptTransaction } from "@swipewire/protocol/crypto
 import { encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type {
+  FixedFamily,
+  ReaderCodec,
   ReaderEncryption,
   ReaderFamily,
   ReaderFrame,
@@ -35,8 +37,13 @@ export interface VirtualReader {
   nextFrame(card: TestCard): Uint8Array;
 }
 
-/** A reader that sends what a real one would: the codec of its family encodes each swipe under the next key. */
-export function virtualReader(family: ReaderFamily, options: VirtualReaderOptions): VirtualReader {
+/**
+ * A reader that sends what a real one would: the codec of its family encodes each swipe under the next key.
+ * @param kind a family, or the codec of a HID POS reader's descriptor
+ */
+export function virtualReader(kind: FixedFamily | ReaderCodec, options: VirtualReaderOptions): VirtualReader {
+  const codec = typeof kind === "string" ? readerFamilies[kind] : kind;
+  const { family } = codec;
   const published = options.replay ? publishedFrames[family] : undefined;
   const make = makers[family];
   let replayed = false;
@@ -53,11 +60,11 @@ export function virtualReader(family: ReaderFamily, options: VirtualReaderOption
         }
         return published.bytes.slice();
       }
-      if (!make.encrypts) return encode(family, make.frame(card));
+      if (!make.encrypts) return encode(codec, make.frame(card));
       keys ??= injected(options.bdk, options.ksn);
       const transaction = keys.next();
       try {
-        return encode(family, make.frame(card, transaction));
+        return encode(codec, make.frame(card, transaction));
       } finally {
         transaction.key.wipe();
       }
@@ -81,23 +88,33 @@ type Maker =
   | { readonly encrypts: false; frame(card: TestCard): Content }
   | { readonly encrypts: true; frame(card: TestCard, transaction: DukptTransaction): Content };
 
+const asMagtek: Maker = {
+  encrypts: true,
+  frame: (card, transaction) => encrypted(card, transaction, "tdes-dukpt-pin-cbc", maskAsMagtek),
+};
+const asIdtech: Maker = {
+  encrypts: true,
+  frame: (card, transaction) => encrypted(card, transaction, "tdes-dukpt-data-cbc", maskAsIdtech),
+};
+const clear = (encoding: ReaderFrame["encoding"]): Maker => ({
+  encrypts: false,
+  frame: (card) => ({ encoding, tracks: tracksOf(card, clearTrack) }),
+});
+
 const makers: Readonly<Record<ReaderFamily, Maker>> = {
-  "magtek-sureswipe": { encrypts: false, frame: (card) => ({ encoding: "iso", tracks: tracksOf(card, clearTrack) }) },
-  "magtek-magnesafe": {
-    encrypts: true,
-    frame: (card, transaction) => encrypted(card, transaction, "tdes-dukpt-pin-cbc", maskAsMagtek),
-  },
-  idtech: {
-    encrypts: true,
-    frame: (card, transaction) => encrypted(card, transaction, "tdes-dukpt-data-cbc", maskAsIdtech),
-  },
-  ascii: { encrypts: false, frame: (card) => ({ encoding: "undetermined", tracks: tracksOf(card, clearTrack) }) },
+  "magtek-sureswipe": clear("iso"),
+  "magtek-magnesafe": asMagtek,
+  "magtek-keyboard": asMagtek,
+  idtech: asIdtech,
+  "idtech-keyboard": asIdtech,
+  ascii: clear("undetermined"),
+  "hid-msr": clear("undetermined"),
 };
 
-function encode(family: ReaderFamily, content: Content): Uint8Array {
-  const frame: ReaderFrame = { family, checks: [], ...content };
+function encode(codec: ReaderCodec, content: Content): Uint8Array {
+  const frame: ReaderFrame = { family: codec.family, checks: [], ...content };
   try {
-    return readerFamilies[family].encode(frame);
+    return codec.encode(frame);
   } finally {
     wipeFrame(frame);
   }

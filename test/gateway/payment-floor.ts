@@ -20,7 +20,7 @@ import { sealSwipe } from "@swipewire/protocol/envelope/seal";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
-import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
@@ -247,7 +247,7 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
       readonly swipeId?: string;
       readonly card?: string;
       readonly swipe?: Swipe;
-      readonly family?: ReaderFamily;
+      readonly family?: FixedFamily;
       readonly ksn?: Uint8Array;
       readonly pin?: boolean;
       readonly phone?: string | undefined;
@@ -345,7 +345,7 @@ export async function freeDisk(store: Store): Promise<void> {
 }
 
 /** The swipe of a test card on a reader of this family. */
-export function swipeOf(card: string, family: ReaderFamily, ksn: Uint8Array): Swipe {
+export function swipeOf(card: string, family: FixedFamily, ksn: Uint8Array): Swipe {
   const frame = virtualReader(family, { bdk: BDK, ksn }).nextFrame(testCard(card));
   return swipeFromFrame(readerFamilies[family].decode(frame));
 }

@@ -161,7 +161,7 @@ t.test("the command reads binary from a file and exits 1 for a broken frame", as
 
 t.test("wrong usage exits 2, says what is allowed and never repeats a key", async (t) => {
   const wrong: [string[], RegExp][] = [
-    [["--in", "-", "--profile", "nfc"], /magtek-sureswipe, magtek-magnesafe, idtech, ascii, auto/],
+    [["--in", "-", "--profile", "nfc"], /magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, ascii, auto/],
     [[], /--in <file\|->/],
     [["--in", join(folder, "none")], /ENOENT/],
     [["--in", "-", "--bdk", "0123"], /--bdk: 32 hex digits/],

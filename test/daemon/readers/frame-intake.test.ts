@@ -3,7 +3,9 @@ import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import type { ReaderListener, ReaderTransport } from "@swipewire/daemon/transports/reader-transport";
 import type { Swipe } from "@swipewire/protocol/card/swipe";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
-import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import { asciiLines } from "@swipewire/protocol/readers/ascii-lines";
+import { readerFamilyNames } from "@swipewire/protocol/readers/families";
+import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import fc from "fast-check";
 import t from "tap";
 import idtech from "../../fixtures/idtech.json" with { type: "json" };
@@ -12,7 +14,7 @@ import { findSecret } from "../../system/secrets.ts";
 import { capturedLog } from "../captured-log.ts";
 import { asciiFrame, bytesOf, PAN, TRACK_1, TRACK_2 } from "../test-swipes.ts";
 
-function begin(...families: ReaderFamily[]) {
+function begin(...families: FixedFamily[]) {
   const log = capturedLog();
   const transports = families.map((family) => new InProcessTransport({ family, name: `${family} reader` }));
   const intake = new FrameIntake({ transports, logger: log.logger });
@@ -81,7 +83,7 @@ t.test("tells a wrong LRC, checksum or length of a frame from each other", async
 t.test("overwrites the reader's bytes, whether they were a swipe or not", async (t) => {
   let reader: ReaderListener | undefined;
   const transport: ReaderTransport = {
-    family: "ascii",
+    codec: asciiLines,
     name: "counter",
     open: (listener) => {
       reader = listener;
@@ -99,7 +101,7 @@ t.test("overwrites the reader's bytes, whether they were a swipe or not", async 
 });
 
 t.test("survives whatever bytes come", async (t) => {
-  const families: ReaderFamily[] = ["ascii", "idtech", "magtek-magnesafe", "magtek-sureswipe"];
+  const families = readerFamilyNames;
   for (const family of families) {
     const { deliver, failures, swipes } = begin(family);
     const property = fc.property(fc.uint8Array({ maxLength: 900 }), (bytes) => {

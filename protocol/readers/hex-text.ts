@@ -1,0 +1,35 @@
+/*
+ * Hex digits as readers type them, on bytes: what they spell may be a track, which must never become a string.
+ */
+
+const DIGITS = new TextEncoder().encode("0123456789ABCDEF");
+
+function valueOf(digit: number | undefined): number {
+  return digit === undefined ? -1 : DIGITS.indexOf(digit);
+}
+
+/** A new array; undefined for anything but whole pairs of `0`-`9` and `A`-`F`. */
+export function readHex(text: Uint8Array): Uint8Array | undefined {
+  if (text.length % 2 !== 0) return undefined;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let n = 0; n < bytes.length; n++) {
+    const high = valueOf(text[n * 2]);
+    const low = valueOf(text[n * 2 + 1]);
+    if (high < 0 || low < 0) {
+      bytes.fill(0);
+      return undefined;
+    }
+    bytes[n] = high * 16 + low;
+  }
+  return bytes;
+}
+
+/** A new array, in ASCII. */
+export function writeHex(bytes: Uint8Array): Uint8Array {
+  const text = new Uint8Array(bytes.length * 2);
+  for (const [n, byte] of bytes.entries()) {
+    text[n * 2] = DIGITS[byte >> 4] ?? 0;
+    text[n * 2 + 1] = DIGITS[byte & 0xf] ?? 0;
+  }
+  return text;
+}
