@@ -3,7 +3,9 @@ import { CiphertextLength, KeyLength } from "../errors.ts";
 
 export const AES_BLOCK_LENGTH = 16;
 
-/** Keys are 16, 24 or 32 bytes and stay the caller's to wipe; what the cipher expands them to, it wipes itself. */
+// Keys are 16, 24 or 32 bytes and stay the caller's to wipe; what they are expanded to is wiped by the library.
+
+/** @throws KeyLength */
 export function checkAesKey(key: Uint8Array): void {
   if (key.length !== 16 && key.length !== 24 && key.length !== 32) {
     throw new KeyLength({ detail: `${key.length} bytes for AES` });

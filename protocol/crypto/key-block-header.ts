@@ -26,7 +26,7 @@ export interface KeyBlockHeader {
   readonly modeOfUse: string;
   /** Two characters; 6.3.4, table 5. "00" is none, "c" and a character a component. */
   readonly keyVersion: string;
-  /** 6.3.5, table 6: exportable under a trusted key, not at all, or as its owner sees fit. */
+  /** 6.3.5, table 6: "E" under a trusted key, "N" not at all, "S" otherwise. */
   readonly exportability: string;
   /** 6.2, table 1: "0" where the block does not say, "1" for storage, "2" for exchange. */
   readonly keyContext: string;
@@ -154,7 +154,7 @@ function parseOptionalBlock(block: string, at: number): OptionalBlock & { readon
   const digits = extended ? block.slice(at + 6, at + 10) : short;
   const start = extended ? 10 : 4;
   const length = Number.parseInt(digits, 16);
-  if (!isHex(digits, extended ? 4 : 2) || length < start || at + length > block.length) {
+  if (digits.length !== (extended ? 4 : 2) || !isHex(digits) || length < start || at + length > block.length) {
     throw new KeyBlockOptionalBlockInvalid({ detail: `length, offset ${at + 2}` });
   }
   return { id: block.slice(at, at + 2), data: block.slice(at + start, at + length), length };
@@ -185,10 +185,10 @@ function checkHeader(header: KeyBlockHeader): void {
     if (id === "PB" && n !== header.optionalBlocks.length - 1) {
       throw new KeyBlockOptionalBlockInvalid({ detail: `${place} is padding and not the last` });
     }
-    const valid = HEX_BLOCKS.has(id) ? data.length % 2 === 0 && isHex(data, data.length) : /^[\x20-\x7e]*$/.test(data);
+    const valid = HEX_BLOCKS.has(id) ? data.length % 2 === 0 && isHex(data) : /^[\x20-\x7e]*$/.test(data);
     if (!valid) throw new KeyBlockOptionalBlockInvalid({ detail: `characters of ${place}` });
   });
 }
 
 /** X9.143:2021 4: lower-case digits are none. */
-export const isHex = (text: string, length: number): boolean => text.length === length && /^[0-9A-F]*$/.test(text);
+export const isHex = (text: string): boolean => /^[0-9A-F]*$/.test(text);

@@ -25,8 +25,8 @@ const ENCRYPTION_CTR = 2;
  * @throws KeyLength
  */
 export function deriveKeyBlockKeys(protectionKey: Uint8Array, version: KeyBlockVersion): KeyBlockKeys {
+  checkProtectionKey(protectionKey, version);
   if (version === "D" || version === "E") {
-    checkAesKey(protectionKey);
     // TR-31:2018 table 2: AES-128 is algorithm 2, AES-192 3, AES-256 4.
     const algorithm = protectionKey.length / 8;
     const cmac = (input: Uint8Array) => aesCmac(protectionKey, input);
@@ -34,9 +34,6 @@ export function deriveKeyBlockKeys(protectionKey: Uint8Array, version: KeyBlockV
       encryption: derive(cmac, version === "D" ? ENCRYPTION_CBC : ENCRYPTION_CTR, algorithm, protectionKey.length),
       authentication: derive(cmac, AUTHENTICATION, algorithm, protectionKey.length),
     };
-  }
-  if (protectionKey.length !== 16 && protectionKey.length !== 24) {
-    throw new KeyLength({ detail: `${protectionKey.length} bytes for a TDES key block` });
   }
   if (version !== "B") {
     return {
@@ -52,6 +49,14 @@ export function deriveKeyBlockKeys(protectionKey: Uint8Array, version: KeyBlockV
     encryption: derive(cmac, ENCRYPTION_CBC, algorithm, protectionKey.length),
     authentication: derive(cmac, AUTHENTICATION, algorithm, protectionKey.length),
   };
+}
+
+/** @throws KeyLength */
+export function checkProtectionKey(protectionKey: Uint8Array, version: KeyBlockVersion): void {
+  if (version === "D" || version === "E") checkAesKey(protectionKey);
+  else if (protectionKey.length !== 16 && protectionKey.length !== 24) {
+    throw new KeyLength({ detail: `${protectionKey.length} bytes for a TDES key block` });
+  }
 }
 
 /** TR-31:2018 5.3.2: the CMACs of a counter, the usage, a zero byte, the algorithm and the length in bits, one by one. */

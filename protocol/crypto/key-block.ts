@@ -12,7 +12,7 @@ import {
   keyBlockSizes,
   parseKeyBlockHeader,
 } from "./key-block-header.ts";
-import { deriveKeyBlockKeys, type KeyBlockKeys } from "./key-block-keys.ts";
+import { checkProtectionKey, deriveKeyBlockKeys, type KeyBlockKeys } from "./key-block-keys.ts";
 import { decryptCbc, encryptCbc, tdesKey } from "./tdes.ts";
 
 // A key, encrypted and bound to what it is for: ANSI X9.143:2021 (TR-31:2018), ISO 20038:2017.
@@ -46,13 +46,14 @@ export function wrapKeyBlock(
   random: Random,
   options: WrapOptions = {},
 ): string {
+  checkProtectionKey(protectionKey, header.version);
   checkKeyLength(header.algorithm, key.length);
   checkStrength(protectionKey, header, key);
+  const length = payloadLengthOf(header, key.length, options);
+  const text = buildKeyBlockHeader(header, (length + keyBlockSizes[header.version].mac) * 2);
+  const payload = encodePayload(key, random.bytes(length - 2 - key.length));
   const keys = deriveKeyBlockKeys(protectionKey, header.version);
-  const payload = encodePayload(header, key, random, options);
   try {
-    const { mac } = keyBlockSizes[header.version];
-    const text = buildKeyBlockHeader(header, (payload.length + mac) * 2);
     const bound = bind(header.version, keys, new TextEncoder().encode(text), payload);
     return `${text}${toHex(bound.ciphertext)}${toHex(bound.mac)}`;
   } finally {
@@ -61,7 +62,8 @@ export function wrapKeyBlock(
 }
 
 /**
- * Nothing of the key is looked at before the MAC is found right.
+ * Nothing of the key is looked at before the MAC is found right. In versions B, D and E the MAC is over the clear key, so
+ * that decryption comes first.
  * @param protectionKey as in {@link wrapKeyBlock}
  * @throws KeyLength | KeyBlockLength | KeyBlockHeaderInvalid | KeyBlockOptionalBlockInvalid | KeyBlockNotHex |
  *   KeyBlockMacInvalid (a wrong protection key looks the same) | KeyBlockKeyLength
@@ -71,9 +73,8 @@ export function unwrapKeyBlock(protectionKey: Uint8Array, block: string): Unwrap
   const sizes = keyBlockSizes[header.version];
   const macAt = block.length - sizes.mac * 2;
   const payloadLength = (macAt - length) / 2;
-  const granularity = header.version === "E" ? 1 : sizes.block;
   // Two bytes of length and one of key are the least.
-  if (payloadLength < 3 || payloadLength % granularity !== 0) {
+  if (payloadLength < 3 || payloadLength % granularityOf(header.version) !== 0) {
     throw new KeyBlockLength({ detail: `${macAt - length} characters of encrypted key` });
   }
   const ciphertext = fromHex(block.slice(length, macAt));
@@ -91,17 +92,22 @@ export function unwrapKeyBlock(protectionKey: Uint8Array, block: string): Unwrap
   }
 }
 
-/** X9.143:2021 6.1: the key's length in bits, the key, random bytes up to whole blocks of the cipher. */
-function encodePayload(header: KeyBlockHeader, key: Uint8Array, random: Random, options: WrapOptions): Uint8Array {
-  const apparentLength = options.apparentLength ?? Math.max(key.length, LONGEST[header.algorithm] ?? 0);
-  if (apparentLength < key.length) {
-    throw new KeyBlockKeyLength({ detail: `${key.length} bytes to look like ${apparentLength}` });
+/** X9.143:2021 6.1: two bytes of length, the key, padding up to whole blocks of the cipher. */
+function payloadLengthOf(header: KeyBlockHeader, keyLength: number, options: WrapOptions): number {
+  const apparentLength = options.apparentLength ?? Math.max(keyLength, LONGEST[header.algorithm] ?? 0);
+  if (apparentLength < keyLength) {
+    throw new KeyBlockKeyLength({ detail: `${keyLength} bytes to look like ${apparentLength}` });
   }
-  const granularity = header.version === "E" ? 1 : keyBlockSizes[header.version].block;
-  const payload = new Uint8Array(Math.ceil((2 + apparentLength) / granularity) * granularity);
+  const granularity = granularityOf(header.version);
+  return Math.ceil((2 + apparentLength) / granularity) * granularity;
+}
+
+/** The key's length is in bits. */
+function encodePayload(key: Uint8Array, padding: Uint8Array): Uint8Array {
+  const payload = new Uint8Array(2 + key.length + padding.length);
   new DataView(payload.buffer).setUint16(0, key.length * 8);
   payload.set(key, 2);
-  payload.set(random.bytes(payload.length - 2 - key.length), 2 + key.length);
+  payload.set(padding, 2 + key.length);
   return payload;
 }
 
@@ -174,7 +180,13 @@ function checkKeyLength(algorithm: string, length: number): void {
   }
 }
 
-/** X9.143:2021 5: by a key at least as strong. Of asymmetric and HMAC keys the length does not say how strong they are. */
+/** Counter mode needs no padding. */
+const granularityOf = (version: KeyBlockVersion) => (version === "E" ? 1 : keyBlockSizes[version].block);
+
+/**
+ * PCI PIN 3.1, requirement 10: by a key at least as strong. Of asymmetric and HMAC keys the length does not say how
+ * strong they are.
+ */
 function checkStrength(protectionKey: Uint8Array, { version, algorithm }: KeyBlockHeader, key: Uint8Array): void {
   const protectionIsAes = version === "D" || version === "E";
   const same = protectionIsAes ? ["A"] : ["D", "T"];
@@ -191,6 +203,6 @@ function toHex(bytes: Uint8Array): string {
 }
 
 function fromHex(text: string): Uint8Array {
-  if (!isHex(text, text.length)) throw new KeyBlockNotHex();
+  if (!isHex(text)) throw new KeyBlockNotHex();
   return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(i * 2, i * 2 + 2), 16));
 }

@@ -39,8 +39,10 @@ function lowestOneOf(counter: number): number {
 for (const [name, { scheme, initialKey, ksn }] of Object.entries(schemes)) {
   t.test(`${name}: a fresh device gives the host's keys, for every counter in turn`, async (t) => {
     using terminal = new DukptTerminal(scheme, initialKey, ksn);
+    // TDES leaves out its first counter, of eleven ones, at 2047; AES would at 131071, which is tested further down.
+    const transactions = scheme.maxOnes === 10 ? 2200 : 300;
     let expected = 0;
-    for (let i = 0; i < 2200; i++) {
+    for (let i = 0; i < transactions; i++) {
       do expected++;
       while (onesOf(expected) > scheme.maxOnes);
       const transaction = terminal.next();
@@ -50,12 +52,12 @@ for (const [name, { scheme, initialKey, ksn }] of Object.entries(schemes)) {
       }
       transaction.key.wipe();
     }
-    t.equal(expected, scheme.maxOnes === 10 ? 2201 : 2200, "only TDES has left out a counter by now: 2047");
+    t.equal(expected, scheme.maxOnes === 10 ? 2201 : 300);
   });
 
   t.test(`${name}: from any counter on, a device agrees with the host`, async (t) => {
     const random = seededRandom(24);
-    for (let run = 0; run < 30; run++) {
+    for (let run = 0; run < 12; run++) {
       const counter = new DataView(random.bytes(4).buffer).getUint32(0) % 2 ** scheme.counterBits;
       const start = scheme.withCounter(ksn, counter);
       if (onesOf(counter) > scheme.maxOnes) {
