@@ -5,13 +5,12 @@ import {
   echoRequest,
   macIsRight,
   type PosTerminal,
-  purchaseRequest,
   replyMti,
-  reversalRequest,
   signOnRequest,
   type UnionPayMessage,
   unionPayCodec,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
+import { reversalRequest, transactionRequest } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import type { Duration, Timer } from "@swipewire/protocol/time";
 import {
   AcquirerChargeNotSent,
@@ -96,7 +95,7 @@ export class UnionPayAcquirer implements Acquirer {
 
   async reverse(charge: ChargeIdentity, reason: ReversalReason): Promise<void> {
     this.#checkReady();
-    const reply = await this.#exchange(reversalRequest(this.#options, charge, reason), true);
+    const reply = await this.#exchange(reversalRequest(this.#options, "purchase", charge, reason), true);
     const code = reply.fields[39] ?? "absent";
     if (reversalAcknowledged.has(code)) return;
     if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
@@ -141,7 +140,7 @@ export class UnionPayAcquirer implements Acquirer {
   #sendCharge(request: ChargeRequest): { amount: string | undefined; replying: Promise<UnionPayMessage> } {
     let message: UnionPayMessage | undefined;
     try {
-      message = purchaseRequest(this.#options, request);
+      message = transactionRequest(this.#options, "purchase", request);
       return { amount: message.fields[4], replying: this.#exchange(message, true) };
     } catch (cause) {
       if (cause instanceof AcquirerUnreachable) throw cause;

@@ -1,5 +1,4 @@
-import { CurrencyUnsupported } from "../errors.ts";
-import { SensitiveBytes } from "../sensitive-bytes.ts";
+import { CurrencyUnsupported, Iso8583LengthInvalid } from "../errors.ts";
 import { compileDialect } from "./codec.ts";
 import type { FieldsOf, Message } from "./dialect.ts";
 import { unionPay } from "./dialects/unionpay.ts";
@@ -23,42 +22,22 @@ export interface PosTerminal {
   readonly merchant: string;
 }
 
-/** What a purchase and its reversal have in common. */
-export interface PurchaseIdentity {
-  /** Field 11, 1 to 999999. */
-  readonly trace: number;
-  /** Field 60.2, 1 to 999999. */
-  readonly batch: number;
-  /** Minor units, up to twelve digits. */
-  readonly amount: number;
-  /** ISO 4217 alphabetic. */
-  readonly currency: string;
-  /** Was a PIN entered? */
-  readonly pin: boolean;
-}
-
-export interface Purchase extends PurchaseIdentity {
-  /** ASCII, start to end sentinel, without LRC. */
-  readonly track2: SensitiveBytes;
-  readonly track3?: SensitiveBytes;
-  /** 8 bytes under the PIN working key; present exactly when `pin`. */
-  readonly pinBlock?: Uint8Array;
-}
-
 /** Field 60.3. */
-const NETWORK_CODE = { none: "000", signOnDoubleLength: "003", echo: "301" } as const;
+export const NETWORK_CODE = {
+  none: "000",
+  signOn: { single: "001", double: "003", "double-and-track": "004" },
+  signOff: "002",
+  settlement: "201",
+  batchUploadEnd: "202",
+  echo: "301",
+} as const;
 /** Field 60.1 and 60.2 of messages about the network itself. */
 const NO_TRANSACTION = "00000000";
-/** Field 60.1. */
-const PURCHASE = "22";
-/** Field 22: magnetic stripe, and whether a PIN can be (1) or is not (2) entered. */
-const ENTRY_MODE = { withPin: "021", withoutPin: "022" } as const;
-/** ISO 9564-1: no PIN is longer. */
-const LONGEST_PIN = "12";
-/** Field 53: PIN block with the PAN (2), double-length TDES (6), tracks not encrypted (0). */
-const PIN_SECURITY = "2600000000000000";
-/** Field 63 of a sign-on: the operator. */
-const OPERATOR = Uint8Array.of(0x30, 0x31, 0x20);
+/** Which working keys a sign-on brings: their length, and whether there is one for tracks. */
+export type WorkingKeySet = keyof typeof NETWORK_CODE.signOn;
+
+/** Field 63 of sign-on and settlement: the operator. */
+export const OPERATOR = Uint8Array.of(0x30, 0x31, 0x20);
 
 /** ISO 4217 numeric codes of what UnionPay terminals here charge in; another currency is another row. */
 const CURRENCY_CODES: ReadonlyMap<string, string> = new Map([["CNY", "156"]]);
@@ -66,70 +45,62 @@ const CURRENCY_CODES: ReadonlyMap<string, string> = new Map([["CNY", "156"]]);
 /** ISO 4217 alphabetic codes of the currencies that can be charged. */
 export const CURRENCIES: ReadonlySet<string> = new Set(CURRENCY_CODES.keys());
 
-const six = (number: number) => String(number).padStart(6, "0");
+/** Field 49. @throws CurrencyUnsupported */
+export function currencyCode(currency: string): string {
+  const code = CURRENCY_CODES.get(currency);
+  if (code === undefined) throw new CurrencyUnsupported();
+  return code;
+}
 
-function message(pos: PosTerminal, mti: string, fields: UnionPayFields): UnionPayMessage {
+/** A trace or batch, 1 to 999999. @throws Iso8583LengthInvalid rather than let it run into what stands after it */
+export function six(number: number): string {
+  const digits = String(number).padStart(6, "0");
+  if (!/^\d{6}$/.test(digits)) throw new Iso8583LengthInvalid({ detail: "trace or batch, not six digits" });
+  return digits;
+}
+
+/** A message of a terminal: its address and its names, and `fields`. */
+export function messageFrom(pos: PosTerminal, mti: string, fields: UnionPayFields): UnionPayMessage {
   const { tpdu, header, terminal, merchant } = pos;
   return { tpdu, header, mti, fields: { ...fields, 41: terminal, 42: merchant } };
 }
 
 /** 0800: asks for working keys. Carries no MAC: there may be no key yet. */
-export const signOnRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
-  message(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOnDoubleLength, 63: OPERATOR });
+export const signOnRequest = (pos: PosTerminal, trace: number, keys: WorkingKeySet = "double"): UnionPayMessage =>
+  messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOn[keys], 63: OPERATOR });
+
+/** 0820: the working keys are used no more. Carries no MAC, as the sign-on. */
+export const signOffRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
+  messageFrom(pos, "0820", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOff });
 
 /** 0800: asks whether the bank is there. */
 export const echoRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
-  message(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.echo });
+  messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.echo });
 
-export const asksToSignOn = ({ mti, fields }: UnionPayMessage): boolean =>
-  mti === "0800" && fields[60]?.slice(NO_TRANSACTION.length) === NETWORK_CODE.signOnDoubleLength;
+/**
+ * 0800: asks for parameters or keys that are the acquirer's own.
+ * @param networkCode field 60.3, three digits, as the acquirer says
+ */
+export const downloadRequest = (pos: PosTerminal, trace: number, networkCode: string): UnionPayMessage =>
+  messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + networkCode });
+
+/** Which working keys a message asks for, if it asks for any. */
+export function asksToSignOn({ mti, fields }: UnionPayMessage): WorkingKeySet | undefined {
+  const code = mti === "0800" && fields[60]?.startsWith(NO_TRANSACTION) ? networkCodeOf(fields) : undefined;
+  const found = Object.entries(NETWORK_CODE.signOn).find(([, signOn]) => signOn === code);
+  return found && (found[0] as WorkingKeySet);
+}
+
+export const asksToSignOff = ({ mti, fields }: UnionPayMessage): boolean =>
+  mti === "0820" && networkCodeOf(fields) === NETWORK_CODE.signOff;
 
 export const asksForEcho = ({ mti, fields }: UnionPayMessage): boolean =>
-  mti === "0800" && fields[60]?.slice(NO_TRANSACTION.length) === NETWORK_CODE.echo;
-
-/**
- * 0200, to be built with a MAC. Holds copies of the tracks and the PIN block: wipe it once it is built.
- * @throws CurrencyUnsupported
- */
-export function purchaseRequest(pos: PosTerminal, purchase: Purchase): UnionPayMessage {
-  const { track2, track3, pinBlock } = purchase;
-  return message(pos, "0200", {
-    ...purchaseFields(purchase),
-    35: withoutSentinels(track2),
-    ...(track3 && { 36: withoutSentinels(track3) }),
-    ...(pinBlock && { 26: LONGEST_PIN, 52: SensitiveBytes.copyOf(pinBlock), 53: PIN_SECURITY }),
-  });
-}
-
-/**
- * 0400, to be built with a MAC: names the purchase by its trace, batch and amount. Neither track nor PIN is in it.
- * @param reason field 39: 98 no answer in time, 06 fault of the terminal, A0 the reply's MAC is wrong
- * @throws CurrencyUnsupported
- */
-export const reversalRequest = (
-  pos: PosTerminal,
-  purchase: PurchaseIdentity,
-  reason: "98" | "06" | "A0",
-): UnionPayMessage => message(pos, "0400", { ...purchaseFields(purchase), 39: reason });
-
-function purchaseFields({ trace, batch, amount, currency, pin }: PurchaseIdentity) {
-  const code = CURRENCY_CODES.get(currency);
-  if (code === undefined) throw new CurrencyUnsupported();
-  return {
-    3: "000000",
-    4: String(amount).padStart(12, "0"),
-    11: six(trace),
-    22: pin ? ENTRY_MODE.withPin : ENTRY_MODE.withoutPin,
-    25: "00",
-    49: code,
-    60: PURCHASE + six(batch) + NETWORK_CODE.none,
-  };
-}
+  mti === "0800" && networkCodeOf(fields) === NETWORK_CODE.echo;
 
 /** Fields that a reply repeats from its request, where that has them. */
 const REPEATED = [3, 4, 11, 25, 41, 42, 49, 60] as const;
 
-/** The answer to any request: 0810, 0210, 0410. */
+/** The answer to any request: 0810 to 0800, 0230 to 0220. */
 export function replyTo(request: UnionPayMessage, responseCode: string, more: UnionPayFields = {}): UnionPayMessage {
   const { tpdu, header, mti, fields } = request;
   const repeated = Object.fromEntries(REPEATED.map((number) => [number, fields[number]]));
@@ -143,10 +114,14 @@ export function replyTo(request: UnionPayMessage, responseCode: string, more: Un
 }
 
 /** ISO 8583-1:1987 4.1: the third digit of the reply is one more. */
-export const replyMti = (mti: string): string => `${mti.slice(0, 2)}10`;
+export const replyMti = (mti: string): string => `${mti.slice(0, 2)}${Number(mti[2]) + 1}0`;
 
-/** Field 60.2, the batch of a purchase or reversal. */
+/** Field 60.1. */
+export const typeOf = ({ fields }: UnionPayMessage): string => fields[60]?.slice(0, 2) ?? "";
+/** Field 60.2. */
 export const batchOf = ({ fields }: UnionPayMessage): string => fields[60]?.slice(2, 8) ?? "";
+/** Field 60.3. */
+export const networkCodeOf = (fields: UnionPayFields): string => fields[60]?.slice(8, 11) ?? "";
 
 /** Is field 64 of a message what its bytes and the key give? A message without one has no right MAC. */
 export function macIsRight(bytes: Uint8Array, { fields }: UnionPayMessage, mac: MacMaker): boolean {
@@ -158,6 +133,3 @@ export function macIsRight(bytes: Uint8Array, { fields }: UnionPayMessage, mac: 
     right.reduce((difference, byte, i) => difference | (byte ^ (given[i] ?? 0)), right.length ^ given.length) === 0
   );
 }
-
-const withoutSentinels = (track: SensitiveBytes): SensitiveBytes =>
-  track.use((bytes) => SensitiveBytes.copyOf(bytes.subarray(1, -1)));

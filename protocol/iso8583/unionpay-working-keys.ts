@@ -1,46 +1,87 @@
 import { keyCheckValue } from "../crypto/key-check-value.ts";
 import { decryptEcb, encryptEcb, type TdesKey, tdesKey } from "../crypto/tdes.ts";
-import { WorkingKeysRefused } from "../errors.ts";
+import { KeyLength, WorkingKeysRefused } from "../errors.ts";
+import type { WorkingKeySet } from "./unionpay-messages.ts";
 
-// Field 62 of a sign-on reply for double-length keys (field 60.3 = 003), all keys under the terminal master key:
-// PIN key 16 bytes, its check value 4, MAC key 16 bytes, its check value 4. A single-length MAC key stands in the first
-// 8 bytes, with 8 zero bytes after it.
+// Field 62 of a sign-on reply: keys under the terminal master key, each with the first four bytes of its check value.
+// Where double-length keys were asked for, a single-length MAC key stands in the first 8 bytes with 8 zero bytes after it.
 
-const LENGTH = 40;
-const MAC_KEY_AT = 20;
+const CHECK_VALUE = 4;
+
+interface KeyPlace {
+  readonly key: keyof WorkingKeys;
+  /** Bytes of the key; its check value follows. */
+  readonly length: 8 | 16;
+}
+
+/** What stands in field 62, by what the sign-on asked for. */
+const LAYOUTS: Readonly<Record<WorkingKeySet, readonly KeyPlace[]>> = {
+  single: [
+    { key: "pin", length: 8 },
+    { key: "mac", length: 8 },
+  ],
+  double: [
+    { key: "pin", length: 16 },
+    { key: "mac", length: 16 },
+  ],
+  "double-and-track": [
+    { key: "pin", length: 16 },
+    { key: "mac", length: 16 },
+    { key: "track", length: 16 },
+  ],
+};
+
+const lengthOf = (layout: readonly KeyPlace[]) => layout.reduce((sum, { length }) => sum + length + CHECK_VALUE, 0);
 
 /** What a sign-on hands out. */
 export interface WorkingKeys {
   readonly pin: TdesKey;
   readonly mac: TdesKey;
-}
-
-/** @throws WorkingKeysRefused when the length is unknown or a check value does not match */
-export function unwrapWorkingKeys(masterKey: TdesKey, field62: Uint8Array): WorkingKeys {
-  if (field62.length !== LENGTH) throw new WorkingKeysRefused({ detail: `${field62.length} of ${LENGTH} bytes` });
-  const singleMac = field62.subarray(MAC_KEY_AT + 8, MAC_KEY_AT + 16).every((byte) => byte === 0);
-  return {
-    pin: unwrap(masterKey, field62.subarray(0, 16), field62.subarray(16, 20), "PIN key"),
-    mac: unwrap(
-      masterKey,
-      field62.subarray(MAC_KEY_AT, MAC_KEY_AT + (singleMac ? 8 : 16)),
-      field62.subarray(MAC_KEY_AT + 16),
-      "MAC key",
-    ),
-  };
+  /** For the encryption of tracks, where the sign-on asked for one. */
+  readonly track?: TdesKey;
 }
 
 /**
- * @param pinKey 16 bytes
- * @param macKey 8 or 16 bytes
- * @returns field 62
+ * @param field62 24, 40 or 60 bytes
+ * @throws WorkingKeysRefused when the length is unknown or a check value does not match
  */
-export function wrapWorkingKeys(masterKey: TdesKey, pinKey: Uint8Array, macKey: Uint8Array): Uint8Array {
-  const field62 = new Uint8Array(LENGTH);
-  field62.set(encryptEcb(masterKey, pinKey));
-  field62.set(keyCheckValue(tdesKey(pinKey), 4), 16);
-  field62.set(encryptEcb(masterKey, macKey), MAC_KEY_AT);
-  field62.set(keyCheckValue(tdesKey(macKey), 4), MAC_KEY_AT + 16);
+export function unwrapWorkingKeys(masterKey: TdesKey, field62: Uint8Array): WorkingKeys {
+  const layout = Object.values(LAYOUTS).find((places) => lengthOf(places) === field62.length);
+  if (!layout) throw new WorkingKeysRefused({ detail: `${field62.length} bytes` });
+  const keys: Partial<Record<keyof WorkingKeys, TdesKey>> = {};
+  let at = 0;
+  for (const { key, length } of layout) {
+    const end = at + length;
+    const single = length === 16 && key === "mac" && field62.subarray(at + 8, end).every((byte) => byte === 0);
+    const encrypted = field62.subarray(at, single ? at + 8 : end);
+    keys[key] = unwrap(masterKey, encrypted, field62.subarray(end, end + CHECK_VALUE), key);
+    at = end + CHECK_VALUE;
+  }
+  return keys as WorkingKeys;
+}
+
+/**
+ * @param keys the clear keys, each 8 or 16 bytes as the layout has room for; a MAC key of 8 bytes goes into either
+ * @returns field 62
+ * @throws KeyLength
+ */
+export function wrapWorkingKeys(
+  masterKey: TdesKey,
+  keys: Readonly<Partial<Record<keyof WorkingKeys, Uint8Array>>>,
+  set: WorkingKeySet = "double",
+): Uint8Array {
+  const layout = LAYOUTS[set];
+  const field62 = new Uint8Array(lengthOf(layout));
+  let at = 0;
+  for (const { key: name, length } of layout) {
+    const key = keys[name];
+    if (!key || (key.length !== length && !(name === "mac" && key.length === 8))) {
+      throw new KeyLength({ detail: `${name} key, ${key?.length ?? 0} of ${length} bytes` });
+    }
+    field62.set(encryptEcb(masterKey, key), at);
+    field62.set(keyCheckValue(tdesKey(key), CHECK_VALUE), at + length);
+    at += length + CHECK_VALUE;
+  }
   return field62;
 }
 
@@ -49,6 +90,6 @@ function unwrap(masterKey: TdesKey, encrypted: Uint8Array, checkValue: Uint8Arra
   const key = tdesKey(clear);
   clear.fill(0);
   const computed = keyCheckValue(key, 4);
-  if (computed.some((byte, i) => byte !== checkValue[i])) throw new WorkingKeysRefused({ detail: name });
+  if (computed.some((byte, i) => byte !== checkValue[i])) throw new WorkingKeysRefused({ detail: `${name} key` });
   return key;
 }

@@ -194,7 +194,7 @@ class BankHost implements Bank {
     const { random, tmk } = this.#options;
     const pin = random.bytes(16);
     const mac = random.bytes(8);
-    const field62 = wrapWorkingKeys(tdesKey(tmk), pin, mac);
+    const field62 = wrapWorkingKeys(tdesKey(tmk), { pin, mac });
     this.#keys.set(fields[41] ?? "", { pin: tdesKey(pin), mac: tdesKey(mac) });
     pin.fill(0);
     mac.fill(0);

@@ -21,7 +21,7 @@ const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", "
 const PIN_KEY = bytes("4567C298FB0B045DAB54BF499E10EFCD");
 /** Sixteen bytes: MACs by TDES. */
 const MAC_KEY = bytes("0123456789ABCDEFFEDCBA9876543210");
-const workingKeys = wrapWorkingKeys(tdesKey(TMK), PIN_KEY, MAC_KEY);
+const workingKeys = wrapWorkingKeys(tdesKey(TMK), { pin: PIN_KEY, mac: MAC_KEY });
 const mac = (covered: Uint8Array) => unionPayMac(tdesKey(MAC_KEY), covered);
 
 const approved: UnionPayFields = { 37: "000000000001", 38: "000001" };
@@ -235,7 +235,9 @@ t.test("a sign-on without keys, with keys under another master key, or without a
       (request) =>
         frame(
           unionPayCodec.build(
-            replyTo(request, "00", { 62: wrapWorkingKeys(tdesKey(new Uint8Array(16)), PIN_KEY, MAC_KEY) }),
+            replyTo(request, "00", {
+              62: wrapWorkingKeys(tdesKey(new Uint8Array(16)), { pin: PIN_KEY, mac: MAC_KEY }),
+            }),
           ),
         ),
       "working_keys_refused",

@@ -6,16 +6,22 @@ import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
 import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
 import {
   asksForEcho,
+  asksToSignOff,
   asksToSignOn,
   batchOf,
+  downloadRequest,
   echoRequest,
-  type Purchase,
-  purchaseRequest,
   replyTo,
-  reversalRequest,
+  signOffRequest,
   signOnRequest,
+  type UnionPayMessage,
   unionPayCodec,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
+import {
+  reversalRequest,
+  type Transaction,
+  transactionRequest,
+} from "@swipewire/protocol/iso8583/unionpay-transactions";
 import { unwrapWorkingKeys, wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import t from "tap";
@@ -31,7 +37,7 @@ const pos = { tpdu: "6000000000", header: "603100311003", terminal: "11115007", 
 
 t.test("a purchase is the published one, byte for byte, when it has the published data", async (t) => {
   const published = vectors.messages.find(({ name }) => name.endsWith("MAC vector chfenix-1"));
-  const message = purchaseRequest(pos, {
+  const message = transactionRequest(pos, "purchase", {
     trace: 13867,
     batch: 1437,
     amount: 1,
@@ -80,7 +86,7 @@ t.test("a purchase from MagTek's example 11 carries the right field 35 and MAC",
   );
   const track2 = opened.use((clear) => SensitiveBytes.copyOf(clear.subarray(0, example11.length)));
   const charge = { trace: 7, batch: 1, amount: 128_00, currency: "CNY", pin: false, track2 };
-  const message = purchaseRequest(pos, charge);
+  const message = transactionRequest(pos, "purchase", charge);
   const wire = unionPayCodec.build(message, mac);
   t.equal(
     hex(wire),
@@ -107,7 +113,7 @@ t.test("a purchase from MagTek's example 11 carries the right field 35 and MAC",
   );
 });
 
-const purchase: Purchase = {
+const purchase: Transaction<"purchase"> = {
   trace: 999999,
   batch: 999999,
   amount: 999_999_999_999,
@@ -121,7 +127,7 @@ const purchase: Purchase = {
 t.test(
   "a purchase holds copies, so that wiping it leaves the caller's bytes alone, and the other way round",
   async (t) => {
-    const message = purchaseRequest(pos, purchase);
+    const message = transactionRequest(pos, "purchase", purchase);
     const { 35: track2, 36: track3, 52: pinBlock } = message.fields;
     t.equal(track3?.use(hex), hex(ascii("996224242300000069=1561560")));
     t.equal(message.fields[53], "2600000000000000");
@@ -134,8 +140,8 @@ t.test(
 );
 
 t.test("a reversal names its purchase and holds neither card nor PIN", async (t) => {
-  const original = purchaseRequest(pos, purchase);
-  const reversal = reversalRequest(pos, purchase, "98");
+  const original = transactionRequest(pos, "purchase", purchase);
+  const reversal = reversalRequest(pos, "purchase", purchase, "98");
   t.equal(reversal.mti, "0400");
   for (const number of [3, 4, 11, 22, 25, 41, 42, 49, 60] as const) {
     t.equal(reversal.fields[number], original.fields[number], `field ${number}`);
@@ -147,8 +153,8 @@ t.test("a reversal names its purchase and holds neither card nor PIN", async (t)
 
 t.test("refuses a currency the channel does not charge in", async (t) => {
   for (const currency of ["USD", "XXX", "constructor"]) {
-    t.throws(() => purchaseRequest(pos, { ...purchase, currency }), { code: "currency_unsupported" });
-    t.throws(() => reversalRequest(pos, { ...purchase, currency }, "98"), { code: "currency_unsupported" });
+    t.throws(() => transactionRequest(pos, "purchase", { ...purchase, currency }), { code: "currency_unsupported" });
+    t.throws(() => reversalRequest(pos, "purchase", { ...purchase, currency }, "98"), { code: "currency_unsupported" });
   }
 });
 
@@ -156,8 +162,23 @@ t.test("sign-on and echo are told apart, and answered from the other side", asyn
   const address = { ...pos, tpdu: "6000030001" };
   const signOn = unionPayCodec.parse(unionPayCodec.build(signOnRequest(address, 12)));
   const echo = unionPayCodec.parse(unionPayCodec.build(echoRequest(address, 13)));
-  t.same([asksToSignOn(signOn), asksForEcho(signOn)], [true, false]);
-  t.same([asksToSignOn(echo), asksForEcho(echo)], [false, true]);
+  const signOff = unionPayCodec.parse(unionPayCodec.build(signOffRequest(address, 14)));
+  const told = (message: UnionPayMessage) => [asksToSignOn(message), asksToSignOff(message), asksForEcho(message)];
+  t.same(told(signOn), ["double", false, false]);
+  t.same(told(signOff), [undefined, true, false]);
+  t.same(told(echo), [undefined, false, true]);
+  for (const [keys, code] of [
+    ["single", "001"],
+    ["double", "003"],
+    ["double-and-track", "004"],
+  ] as const) {
+    const asked = signOnRequest(address, 15, keys);
+    t.equal(asked.fields[60], `00000000${code}`);
+    t.equal(asksToSignOn(asked), keys);
+  }
+  t.same(told(downloadRequest(address, 16, "360")), [undefined, false, false]);
+  t.equal(downloadRequest(address, 16, "360").fields[60], "00000000360");
+  t.equal(replyTo(signOff, "00").mti, "0830");
   t.equal(signOn.fields[60], "00000000003");
   t.equal(echo.fields[60], "00000000301");
   const reply = unionPayCodec.parse(unionPayCodec.build(replyTo(signOn, "00", { 62: new Uint8Array(40) })));
@@ -166,9 +187,9 @@ t.test("sign-on and echo are told apart, and answered from the other side", asyn
   t.equal(reply.fields[11], "000012");
   t.equal(reply.fields[39], "00");
   t.equal(reply.fields[41], pos.terminal);
-  t.equal(replyTo(purchaseRequest(pos, purchase), "51").mti, "0210");
-  t.equal(replyTo(purchaseRequest(pos, purchase), "51").fields[35], undefined);
-  t.equal(replyTo(reversalRequest(pos, purchase, "06"), "25").mti, "0410");
+  t.equal(replyTo(transactionRequest(pos, "purchase", purchase), "51").mti, "0210");
+  t.equal(replyTo(transactionRequest(pos, "purchase", purchase), "51").fields[35], undefined);
+  t.equal(replyTo(reversalRequest(pos, "purchase", purchase, "06"), "25").mti, "0410");
 });
 
 t.test("takes working keys from the published field 62, and makes such a field", async (t) => {
@@ -179,10 +200,34 @@ t.test("takes working keys from the published field 62, and makes such a field",
   t.equal(hex(keyCheckValue(keys.mac, 4)), published?.makKcv);
   for (const macKey of [bytes(MAK), bytes("0123456789ABCDEFFEDCBA9876543210")]) {
     const pinKey = bytes("4567C298FB0B045DAB54BF499E10EFCD");
-    const back = unwrapWorkingKeys(masterKey, wrapWorkingKeys(masterKey, pinKey, macKey));
+    const back = unwrapWorkingKeys(masterKey, wrapWorkingKeys(masterKey, { pin: pinKey, mac: macKey }));
     t.equal(hex(keyCheckValue(back.pin, 4)), hex(keyCheckValue(tdesKey(pinKey), 4)));
     t.equal(hex(keyCheckValue(back.mac, 4)), hex(keyCheckValue(tdesKey(macKey), 4)));
   }
+});
+
+t.test("takes working keys of every layout: single length, double length, and with one for tracks", async (t) => {
+  const masterKey = tdesKey(bytes("0C5F27F0536077FA1BA9D76AA3711100"));
+  const single = bytes("4567C298FB0B045D");
+  const double = bytes("4567C298FB0B045DAB54BF499E10EFCD");
+  const track = bytes("0123456789ABCDEFFEDCBA9876543210");
+  const sets = [
+    ["single", { pin: single, mac: single }, 24],
+    ["double", { pin: double, mac: double }, 40],
+    ["double-and-track", { pin: double, mac: single, track }, 60],
+  ] as const;
+  for (const [set, keys, length] of sets) {
+    const field62 = wrapWorkingKeys(masterKey, keys, set);
+    t.equal(field62.length, length);
+    const back = unwrapWorkingKeys(masterKey, field62);
+    t.same(Object.keys(back), Object.keys(keys));
+    for (const [name, key] of Object.entries(back)) {
+      const given: Record<string, Uint8Array> = keys;
+      t.equal(hex(keyCheckValue(key, 4)), hex(keyCheckValue(tdesKey(given[name] ?? track), 4)), `${set}: ${name}`);
+    }
+  }
+  t.throws(() => wrapWorkingKeys(masterKey, { pin: single, mac: single }, "double"), { code: "key_length" });
+  t.throws(() => wrapWorkingKeys(masterKey, { pin: double, mac: double }, "double-and-track"), { code: "key_length" });
 });
 
 t.test("refuses working keys of another length, altered ones, and those under another master key", async (t) => {

@@ -6,14 +6,12 @@ import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import {
   echoRequest,
   macIsRight,
-  type PurchaseIdentity,
-  purchaseRequest,
-  reversalRequest,
   signOnRequest,
   type UnionPayFields,
   type UnionPayMessage,
   unionPayCodec,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
+import { reversalRequest, transactionRequest } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import { unwrapWorkingKeys, type WorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
@@ -108,7 +106,7 @@ class Terminal {
 }
 
 let traces = 0;
-const identity = (amount: number, pin = false): PurchaseIdentity => ({
+const identity = (amount: number, pin = false) => ({
   trace: ++traces,
   batch: 1,
   amount,
@@ -123,7 +121,7 @@ function purchase(
   as = identity(amount, pinBlock !== undefined),
 ) {
   const track2 = SensitiveBytes.copyOf(ascii(TRACK[card]));
-  return purchaseRequest(pos, { ...as, track2, ...(pinBlock && { pinBlock }) });
+  return transactionRequest(pos, "purchase", { ...as, track2, ...(pinBlock && { pinBlock }) });
 }
 const withFields = (message: UnionPayMessage, fields: UnionPayFields): UnionPayMessage => ({
   ...message,
@@ -254,16 +252,16 @@ t.test("a reversal undoes its purchase for good, and no other", async (t) => {
   const other = identity(5_00);
   await terminal.ask(purchase("credit", 3_00, undefined, as));
   await terminal.ask(purchase("credit", 5_00, undefined, other));
-  t.equal(await terminal.code(reversalRequest(pos, { ...as, amount: 2_00 }, "98")), "13", "of another amount");
+  t.equal(await terminal.code(reversalRequest(pos, "purchase", { ...as, amount: 2_00 }, "98")), "13", "of another amount");
   t.equal(host.books.totalCharged, 8_00);
-  t.equal(await terminal.code(reversalRequest(pos, as, "98")), "00");
-  t.equal(await terminal.code(reversalRequest(pos, as, "98")), "00", "again");
+  t.equal(await terminal.code(reversalRequest(pos, "purchase", as, "98")), "00");
+  t.equal(await terminal.code(reversalRequest(pos, "purchase", as, "98")), "00", "again");
   t.equal(host.books.totalCharged, 5_00);
   t.equal(await terminal.code(purchase("credit", 3_00, undefined, as)), "12", "the purchase once more");
   const declined = identity(10_51);
   await terminal.ask(purchase("credit", 10_51, undefined, declined));
-  t.equal(await terminal.code(reversalRequest(pos, declined, "98")), "00", "of a declined one");
-  t.equal(await terminal.code(without(reversalRequest(pos, as, "98"), 4)), "30");
+  t.equal(await terminal.code(reversalRequest(pos, "purchase", declined, "98")), "00", "of a declined one");
+  t.equal(await terminal.code(without(reversalRequest(pos, "purchase", as, "98"), 4)), "30");
   t.equal(host.books.totalCharged, 5_00);
 });
 
@@ -271,7 +269,7 @@ t.test("a reversal that comes before its purchase keeps that from being charged"
   const host = await bank(t);
   const terminal = await Terminal.signedOn(t, host);
   const as = identity(3_00);
-  t.equal(await terminal.code(reversalRequest(pos, as, "98")), "25");
+  t.equal(await terminal.code(reversalRequest(pos, "purchase", as, "98")), "25");
   t.equal(await terminal.code(purchase("credit", 3_00, undefined, as)), "12");
   t.equal(host.books.totalCharged, 0);
   t.match(host.books.journal, [
@@ -297,9 +295,9 @@ t.test("the books outlive the bank", async (t) => {
   const restarted = await bank(t, clock, { port, books, random: seededRandom(4) });
   t.equal(restarted.books.charged("credit"), 41_37);
   const stale = await Terminal.connect(t, restarted);
-  t.equal(await stale.code(reversalRequest(pos, as, "98")), "A0", "keys do not outlive it");
+  t.equal(await stale.code(reversalRequest(pos, "purchase", as, "98")), "A0", "keys do not outlive it");
   const again = await Terminal.signedOn(t, restarted);
-  t.equal(await again.code(reversalRequest(pos, as, "98")), "00");
+  t.equal(await again.code(reversalRequest(pos, "purchase", as, "98")), "00");
   t.equal(restarted.books.charged("credit"), 20_69);
 });
 
