@@ -4,7 +4,7 @@
 
 const DIGITS = new TextEncoder().encode("0123456789ABCDEF");
 
-function valueOf(digit: number | undefined): number {
+function digitValue(digit: number | undefined): number {
   return digit === undefined ? -1 : DIGITS.indexOf(digit);
 }
 
@@ -13,8 +13,8 @@ export function readHex(text: Uint8Array): Uint8Array | undefined {
   if (text.length % 2 !== 0) return undefined;
   const bytes = new Uint8Array(text.length / 2);
   for (let n = 0; n < bytes.length; n++) {
-    const high = valueOf(text[n * 2]);
-    const low = valueOf(text[n * 2 + 1]);
+    const high = digitValue(text[n * 2]);
+    const low = digitValue(text[n * 2 + 1]);
     if (high < 0 || low < 0) {
       bytes.fill(0);
       return undefined;

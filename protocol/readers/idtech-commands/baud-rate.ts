@@ -1,0 +1,33 @@
+import { malformed } from "./message.ts";
+import type { Setting } from "./setting.ts";
+
+export const BAUD_RATE_FUNCTION = 0x41;
+
+/** By the ASCII digit that stands for each. */
+const BAUD_RATES: Readonly<Record<number, number>> = {
+  50: 1200,
+  51: 2400,
+  52: 4800,
+  53: 9600,
+  54: 19_200,
+  55: 38_400,
+  56: 57_600,
+  57: 115_200,
+};
+
+/** The setting that gives a serial reader this speed. @throws ReaderCommandMalformed */
+export function baudRateSetting(baudRate: number): Setting {
+  const digit = Object.keys(BAUD_RATES).find((digit) => BAUD_RATES[Number(digit)] === baudRate);
+  if (digit === undefined) throw malformed(`no setting for ${baudRate} baud`);
+  return { functionId: BAUD_RATE_FUNCTION, data: Uint8Array.of(Number(digit)) };
+}
+
+/** @throws ReaderCommandMalformed */
+export function baudRateOf({ functionId, data }: Setting): number {
+  const [digit = 0] = data;
+  const baudRate = BAUD_RATES[digit];
+  if (functionId !== BAUD_RATE_FUNCTION || data.length !== 1 || baudRate === undefined) {
+    throw malformed(`function ${functionId}, ${data.length} bytes`);
+  }
+  return baudRate;
+}

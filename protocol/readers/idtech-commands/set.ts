@@ -1,0 +1,4 @@
+import { idtechCommand } from "./message.ts";
+import { type Setting, setting } from "./setting.ts";
+
+export const set = idtechCommand<Setting>("send setting", 0x53, setting);

@@ -1,0 +1,22 @@
+import { exactly, magtekCommand, nothing } from "./message.ts";
+
+export interface ActivationReply {
+  /** 8 bytes, see `authentication.ts`. */
+  readonly reply: Uint8Array;
+  /** 8 bytes, encrypted as the reply is. */
+  readonly encryptedSessionId?: Uint8Array;
+}
+
+export const activationChallengeReply = magtekCommand<ActivationReply, void>(
+  "activation challenge reply",
+  0x11,
+  {
+    encode: ({ reply, encryptedSessionId }) =>
+      Uint8Array.of(...exactly(8, reply), ...(encryptedSessionId ? exactly(8, encryptedSessionId) : [])),
+    decode(data) {
+      const reply = exactly(8, data.subarray(0, 8));
+      return data.length === 8 ? { reply } : { reply, encryptedSessionId: exactly(8, data.subarray(8)) };
+    },
+  },
+  nothing,
+);

@@ -1,0 +1,22 @@
+/** A question to a reader and its answer, both directions: what a host sends a simulated reader must understand. */
+export interface ReaderCommand<Request, Response> {
+  /** As its maker's manual calls it. */
+  readonly name: string;
+  /** @throws ReaderCommandMalformed when the request holds what the command cannot carry */
+  encodeRequest(request: Request): Uint8Array;
+  /** @throws ReaderCommandMalformed | ReaderFrameLrc */
+  decodeRequest(bytes: Uint8Array): Request;
+  /** @throws ReaderCommandMalformed when the response holds what the command cannot carry */
+  encodeResponse(response: Response): Uint8Array;
+  /**
+   * @throws ReaderCommandRefused with the reader's reason
+   * @throws ReaderCommandMalformed | ReaderFrameLrc
+   */
+  decodeResponse(bytes: Uint8Array): Response;
+}
+
+/** How the data of a message is laid out. `decode` copies. */
+export interface Layout<T> {
+  encode(value: T): Uint8Array;
+  decode(data: Uint8Array): T;
+}
