@@ -59,7 +59,7 @@ export class BankMacInvalid extends failure("bank_mac_invalid", {
 export class BankMessageUnsupported extends failure("bank_message_unsupported", {
   what: "A terminal's message is none that the simulated bank knows.",
   means: "It was dropped without an answer.",
-  todo: "Send sign-on, echo, purchase or reversal.",
+  todo: "Send sign-on, sign-off, echo, a transaction, its reversal, a settlement or a batch upload.",
 }) {}
 
 // The demo.

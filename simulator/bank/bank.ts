@@ -6,12 +6,14 @@ import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
 import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import {
   asksForEcho,
+  asksToSignOff,
   asksToSignOn,
   macIsRight,
   replyTo,
   type UnionPayFields,
   type UnionPayMessage,
   unionPayCodec,
+  type WorkingKeySet,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { type WorkingKeys, wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import type { Random } from "@swipewire/protocol/random";
@@ -19,8 +21,9 @@ import type { Clock, Instant, Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { BankMacInvalid, BankMessageUnsupported, BankNotListening } from "../errors.ts";
 import { LATE } from "./amount-rules.ts";
-import { type Answer, authorise, reverse } from "./authorisation.ts";
 import { type BankCard, Books } from "./books.ts";
+import { decide } from "./decision.ts";
+import type { Answer } from "./posting.ts";
 
 export interface BankOptions {
   readonly cards: readonly BankCard[];
@@ -134,15 +137,17 @@ class BankHost implements Bank {
   #answer(socket: Socket, request: UnionPayMessage, bytes: Uint8Array): void {
     const { clock } = this.#options;
     const at = clock.now();
-    if (asksToSignOn(request)) {
-      this.#send(socket, replyTo(request, "00", { ...localTime(at), 62: this.#newKeys(request) }));
+    const keySet = asksToSignOn(request);
+    if (keySet) {
+      this.#send(socket, replyTo(request, "00", { ...localTime(at), 62: this.#newKeys(request, keySet) }));
       return;
     }
-    if (asksForEcho(request)) {
+    if (asksForEcho(request) || asksToSignOff(request)) {
+      if (asksToSignOff(request)) this.#keys.delete(request.fields[41] ?? "");
       this.#send(socket, replyTo(request, "00", localTime(at)));
       return;
     }
-    if (request.mti !== "0200" && request.mti !== "0400") {
+    if (!SEALED.includes(request.mti)) {
       throw new BankMessageUnsupported({ detail: `MTI ${request.mti}` });
     }
     const keys = this.#keysOf(request);
@@ -151,8 +156,7 @@ class BankHost implements Bank {
       this.#send(socket, replyTo(request, "A0", localTime(at)), keys);
       return;
     }
-    const answer =
-      request.mti === "0200" ? authorise(request, keys.pin, this.books, at) : reverse(request, this.books, at);
+    const answer = decide(request, keys.pin, this.books, at);
     if (answer !== "lost") this.#deliver(socket, request, answer, at);
   }
 
@@ -190,14 +194,17 @@ class BankHost implements Bank {
   }
 
   /** Working keys of a terminal, fresh with every sign-on. @returns field 62 */
-  #newKeys({ fields }: UnionPayMessage): Uint8Array {
+  #newKeys({ fields }: UnionPayMessage, set: WorkingKeySet): Uint8Array {
     const { random, tmk } = this.#options;
-    const pin = random.bytes(16);
-    const mac = random.bytes(8);
-    const field62 = wrapWorkingKeys(tdesKey(tmk), { pin, mac });
-    this.#keys.set(fields[41] ?? "", { pin: tdesKey(pin), mac: tdesKey(mac) });
-    pin.fill(0);
-    mac.fill(0);
+    const length = set === "single" ? 8 : 16;
+    const clear = {
+      pin: random.bytes(length),
+      mac: random.bytes(8),
+      ...(set === "double-and-track" && { track: random.bytes(16) }),
+    };
+    const field62 = wrapWorkingKeys(tdesKey(tmk), clear, set);
+    this.#keys.set(fields[41] ?? "", { pin: tdesKey(clear.pin), mac: tdesKey(clear.mac) });
+    for (const key of Object.values(clear)) key.fill(0);
     return field62;
   }
 
@@ -212,6 +219,9 @@ class BankHost implements Bank {
     this.#options.logger.warn({ code, detail: failure?.message }, "a terminal's message was not taken");
   }
 }
+
+/** Messages that carry a MAC: all but those of the network itself. */
+const SEALED: readonly string[] = ["0100", "0200", "0220", "0320", "0400", "0500"];
 
 const beijing = new Intl.DateTimeFormat("sv-SE", {
   timeZone: "Asia/Shanghai",

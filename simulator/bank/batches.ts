@@ -1,0 +1,54 @@
+import type { SettlementResult, Totals } from "@swipewire/protocol/iso8583/unionpay-settlement";
+
+/** One transaction as the terminal has it in its batch. */
+export interface UploadedSlip {
+  /** Field 11. */
+  readonly trace: string;
+  /** Minor units. */
+  readonly amount: number;
+}
+
+/** What is wrong between the bank's books and a terminal's batch, as traces. */
+export interface BatchDifferences {
+  /** The terminal has it, the bank has not. */
+  readonly notAtBank: readonly string[];
+  /** The bank has it, the terminal has not. */
+  readonly notAtTerminal: readonly string[];
+  readonly otherAmount: readonly string[];
+}
+
+/** A terminal's batch, from its settlement on. */
+export interface Batch {
+  readonly terminal: string;
+  /** Field 60.2. */
+  readonly batch: string;
+  /** While it is open, the terminal's slips are awaited. */
+  readonly state: "uploading" | "settled";
+  readonly result: SettlementResult;
+  /** What the bank counted when the batch was settled. */
+  readonly totals: Totals;
+  readonly slips: readonly UploadedSlip[];
+  /** After an upload. */
+  readonly differences?: BatchDifferences;
+}
+
+/** Batches that terminals settled, or are about to. */
+export class Batches {
+  readonly #batches = new Map<string, Batch>();
+
+  get all(): readonly Batch[] {
+    return [...this.#batches.values()];
+  }
+
+  get(terminal: string, batch: string): Batch | undefined {
+    return this.#batches.get(`${terminal} ${batch}`);
+  }
+
+  isSettled(terminal: string, batch: string): boolean {
+    return this.get(terminal, batch)?.state === "settled";
+  }
+
+  put(batch: Batch): void {
+    this.#batches.set(`${batch.terminal} ${batch.batch}`, batch);
+  }
+}
