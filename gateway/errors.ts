@@ -247,6 +247,12 @@ export class SwipeForeign extends failure("swipe_foreign", {
   todo: "Swipe again. If it repeats, revoke the terminal and look into it.",
 }) {}
 
+export class SwipeTooOld extends failure("swipe_too_old", {
+  what: "A sealed swipe was made longer ago than a terminal holds one.",
+  means: "It was held back on its way, or the terminal's clock is slow. Nothing was charged.",
+  todo: "Swipe again. If it repeats, set the terminal's clock, best by a time service (NTP).",
+}) {}
+
 export class SwipeReplayed extends failure("swipe_replayed", {
   what: "A sealed swipe came a second time.",
   means: "It was not taken again.",

@@ -1,5 +1,6 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
 import { type Swipe, wipeSwipe } from "@swipewire/protocol/card/swipe";
+import type { SealContext } from "@swipewire/protocol/envelope/seal";
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import type { SessionCommand, SessionStep, SessionView } from "@swipewire/protocol/messages/local-session";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
@@ -23,10 +24,7 @@ import { limits, type SessionEvent, transitions } from "./steps.ts";
 
 const BETWEEN_QUERIES = Seconds(5);
 
-export type SealSwipe = (
-  swipe: Swipe,
-  context: { readonly swipe: string; readonly payment: string; readonly at: Instant },
-) => Promise<string>;
+export type SealSwipe = (swipe: Swipe, context: Omit<SealContext, "terminal">) => Promise<string>;
 
 export interface TerminalSessionOptions {
   readonly uplink: SessionUplink;
@@ -249,7 +247,14 @@ export class TerminalSession {
     const payment = randomUuid(random);
     let sealed: string;
     try {
-      sealed = await this.#options.seal(swipe, { swipe: randomUuid(random), payment, at: clock.now() });
+      sealed = await this.#options.seal(swipe, {
+        swipe: randomUuid(random),
+        payment,
+        order: order.order,
+        pin,
+        ...(phone !== undefined && { phone }),
+        at: clock.now(),
+      });
     } catch {
       // The cause may quote what it was given, so only the code is kept.
       logger.error({ code: SessionSealingFailed.code }, SessionSealingFailed.text.what);
@@ -260,10 +265,7 @@ export class TerminalSession {
       wipeSwipe(swipe);
     }
     visit.payment = payment;
-    const outcome = await uplink.submit(
-      { payment, order: order.order, sealed, pin, ...(phone !== undefined && { phone }) },
-      visit.withdrawal.signal,
-    );
+    const outcome = await uplink.submit({ payment, sealed }, visit.withdrawal.signal);
     // By then news may have come, and even the end.
     if (visit.over.signal.aborted) return;
     const cancelled = visit.withdrawal.signal.aborted;

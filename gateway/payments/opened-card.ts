@@ -3,6 +3,7 @@ import { wipeSwipe } from "@swipewire/protocol/card/swipe";
 import { parseTrack } from "@swipewire/protocol/card/track";
 import { initialKsn, ksnCounter } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { openSealedSwipe } from "@swipewire/protocol/envelope/open";
+import type { SealContext } from "@swipewire/protocol/envelope/seal";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { openSwipe } from "@swipewire/protocol/readers/open-swipe";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
@@ -13,6 +14,8 @@ import type { KeyStore } from "../keys/key-store.ts";
 export interface OpenedCard {
   /** The sealed swipe's own id. */
   readonly swipe: string;
+  /** What its terminal signed with it. */
+  readonly asked: Pick<SealContext, "order" | "pin" | "phone" | "at">;
   /** Of a reader that encrypts. */
   readonly reader?: { /** Hex. */ readonly initialKsn: string; readonly counter: number };
   readonly track2: SensitiveBytes;
@@ -54,6 +57,7 @@ export async function openCard(sealed: string, binding: SwipeBinding, keys: KeyS
       const pan = track2.use((bytes) => SensitiveBytes.copyOf(parseTrack(2, bytes).pan));
       return {
         swipe: context.swipe,
+        asked: context,
         ...(reader && { reader }),
         track2,
         ...(track3 && { track3 }),

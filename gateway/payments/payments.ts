@@ -1,7 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import type { LinkBody } from "@swipewire/protocol/messages/terminal-link";
-import { type Clock, Millis, sleep } from "@swipewire/protocol/time";
+import { type Clock, Millis, Seconds, sleep } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import {
   PaymentCancelled,
@@ -12,6 +12,7 @@ import {
   PaymentPhoneMissing,
   PaymentTimedOut,
   PaymentUnknown,
+  SwipeTooOld,
 } from "../errors.ts";
 import { statusAt } from "../orders/order-view.ts";
 import type { Orders } from "../orders/orders.ts";
@@ -61,6 +62,8 @@ export interface PaymentsOptions extends AuthorisationServices, EndingServices {
 
 /** ISO 8583:1987 field 39 of a reversal after a restart: no answer was received. */
 const NO_ANSWER = "98";
+/** A terminal holds a sealed swipe for 45 seconds, and its clock may be half a minute off. */
+const SEAL_LIFETIME = Seconds(75);
 const FIRST_REPEAT_MS = 1_000;
 const LONGEST_REPEAT_MS = 60_000;
 
@@ -180,12 +183,13 @@ export class Payments {
   }
 
   async #accept(terminal: string, submission: LinkBody<"swipe.submit">): Promise<Authorisation> {
-    if (submission.pin && submission.phone === undefined) throw new PaymentPhoneMissing();
     const verificationKey = await this.#options.signingKey(terminal);
     const binding = { terminal, payment: submission.payment, verificationKey };
     const card = await openCard(submission.sealed, binding, this.#options.keys);
     try {
-      const payment = await this.#record(terminal, submission, card);
+      if (card.asked.pin && card.asked.phone === undefined) throw new PaymentPhoneMissing();
+      if (card.asked.at + SEAL_LIFETIME < this.#clock.now()) throw new SwipeTooOld();
+      const payment = await this.#record(terminal, submission.payment, card);
       return { payment, card, stop: new AbortController(), atBank: false };
     } catch (failure) {
       card.wipe();
@@ -193,18 +197,18 @@ export class Payments {
     }
   }
 
-  #record(terminal: string, submission: LinkBody<"swipe.submit">, card: OpenedCard): Promise<PaymentRow> {
+  #record(terminal: string, id: string, card: OpenedCard): Promise<PaymentRow> {
     return this.#store.transaction().execute(async (trx) => {
       const at = this.#clock.now();
-      const order = await this.#options.orders.beginPayment(trx, submission.order);
+      const order = await this.#options.orders.beginPayment(trx, card.asked.order);
       const facts = {
-        id: submission.payment,
+        id,
         order_id: order.id,
         terminal_id: terminal,
         amount: order.amount,
         currency: order.currency,
-        pin: submission.pin ? 1 : 0,
-        phone: submission.phone ?? null,
+        pin: card.asked.pin ? 1 : 0,
+        phone: card.asked.phone ?? null,
         masked_pan: card.maskedPan ?? null,
       };
       const payment = await insertPayment(trx, facts, at);

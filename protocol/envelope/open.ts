@@ -79,7 +79,15 @@ export async function openSealedSwipe(
   const { protectedHeader, signature, payload } = plaintext.use(splitPlaintext);
   const header = await verify({ protected: protectedHeader, signature, payload }, verificationKey);
   return {
-    context: { terminal: header.kid, swipe: header.swipe, payment: header.payment, at: header.at },
+    context: {
+      terminal: header.kid,
+      swipe: header.swipe,
+      payment: header.payment,
+      order: header.order,
+      pin: header.pin,
+      ...(header.phone === undefined ? {} : { phone: header.phone }),
+      at: header.at,
+    },
     swipe: cutSwipe(header.content, payload),
   };
 }

@@ -12,6 +12,12 @@ export interface SealContext {
   readonly swipe: string;
   /** UUID of the payment it is for. */
   readonly payment: string;
+  /** UUID of the order that is paid. */
+  readonly order: string;
+  /** Has the card a PIN? */
+  readonly pin: boolean;
+  /** E.164: where to ask for the PIN. */
+  readonly phone?: string;
   readonly at: Instant;
 }
 
@@ -63,7 +69,7 @@ function payload(swipe: Swipe): Uint8Array {
  * @param recipient the gateway's X25519 public key, with its `kid`
  * @returns a compact JWE
  * @example
- * const sealed = await sealSwipe(swipe, { terminal, swipe: id, payment, at: clock.now() }, signingKey, sealingKeys[0]);
+ * const sealed = await sealSwipe(swipe, { terminal, swipe: id, payment, order, pin: false, at: clock.now() }, signingKey, sealingKeys[0]);
  */
 export async function sealSwipe(
   swipe: Swipe,
@@ -79,6 +85,9 @@ export async function sealSwipe(
     kid: context.terminal,
     swipe: context.swipe,
     payment: context.payment,
+    order: context.order,
+    pin: context.pin,
+    ...(context.phone === undefined ? {} : { phone: context.phone }),
     at: context.at,
     content: content(swipe),
   };

@@ -1,15 +1,5 @@
 import Type from "typebox";
-import {
-  Amount,
-  Currency,
-  ErrorCode,
-  MaskedPan,
-  PhoneNumber,
-  strict,
-  Timestamp,
-  TransactionCode,
-  Uuid,
-} from "./fields.ts";
+import { Amount, Currency, ErrorCode, MaskedPan, strict, Timestamp, TransactionCode, Uuid } from "./fields.ts";
 
 /** No message on the link is larger, in bytes; a sealed swipe of three full tracks stays under 4,000. */
 export const MAX_LINK_MESSAGE = 16_384;
@@ -35,12 +25,8 @@ export const OrderFind = message("order.find", { code: TransactionCode });
 /** `payment` is made up by the terminal and names this attempt for good, so that repeats are harmless. */
 export const SwipeSubmit = message("swipe.submit", {
   payment: Uuid,
-  order: Uuid,
-  /** Compact JWE, see `envelope/`. */
+  /** Compact JWE, see `envelope/`. The order, the PIN question and the phone number are sealed in with the card. */
   sealed: Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]*){4}$", maxLength: 12_288 }),
-  /** Has the card a PIN? With true there must be a phone number to ask it on. */
-  pin: Type.Boolean(),
-  phone: Type.Optional(PhoneNumber),
 });
 
 /**

@@ -42,9 +42,8 @@ t.test("takes a card from the reader's frame to the result, sealed for the gatew
   const online = gateway.nextPresence("online");
   const { body } = await pay();
   await online;
-  t.match(body, { order: order.order, pin: true, phone: PHONE });
   const { context, swipe } = await open(body.sealed);
-  t.match(context, { terminal, payment: body.payment });
+  t.match(context, { terminal, payment: body.payment, order: order.order, pin: true, phone: PHONE });
   const track2 = swipe.kind === "clear" ? swipe.tracks.find(({ number }) => number === 2) : undefined;
   t.equal(
     track2?.data.use((bytes) => Buffer.from(bytes).toString()),

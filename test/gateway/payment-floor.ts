@@ -23,6 +23,7 @@ import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import type { Instant } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { exportJWK, generateKeyPair } from "jose";
@@ -254,24 +255,27 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
       readonly by?: Kiosk;
       readonly inNameOf?: string;
       readonly sealedFor?: string;
+      readonly at?: Instant;
     } = {},
   ) => {
     const payment = options.payment ?? randomUuid(random);
     const swipe =
       options.swipe ?? swipeOf(options.card ?? "visa-no-pin", options.family ?? "ascii", options.ksn ?? KSN);
     const by = options.by ?? kiosk;
+    const pin = options.pin ?? false;
+    const phone = "phone" in options ? options.phone : pin ? PHONE : undefined;
     const context = {
       terminal: options.inNameOf ?? by.id,
       swipe: options.swipeId ?? randomUuid(random),
       payment: options.sealedFor ?? payment,
-      at: clock.now(),
+      order,
+      pin,
+      ...(phone !== undefined && { phone }),
+      at: options.at ?? clock.now(),
     };
     const [recipient] = keys.sealingKeys();
     if (!recipient) throw new Error("no sealing key");
-    const sealed = await sealSwipe(swipe, context, by.signingKey, recipient);
-    const pin = options.pin ?? false;
-    const phone = "phone" in options ? options.phone : pin ? PHONE : undefined;
-    return { payment, order, sealed, pin, ...(phone !== undefined && { phone }) };
+    return { payment, sealed: await sealSwipe(swipe, context, by.signingKey, recipient) };
   };
 
   /** The notices about one payment, as short words: the states, then outcome and reason. */

@@ -1,6 +1,7 @@
 import type { ClearSwipe } from "@swipewire/protocol/card/swipe";
 import { withCounter } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { randomUuid } from "@swipewire/protocol/random";
+import { Seconds } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { settle } from "../simulated-clock.ts";
 import { KSN, openPaymentFloor, swipeOf } from "./payment-floor.ts";
@@ -48,6 +49,10 @@ t.test("a swipe that is bound to another terminal is refused", (t) =>
 
 t.test("a PIN without a phone to ask it on is refused", (t) =>
   refuses(t, "payment_phone_missing", () => ({ pin: true, phone: undefined })),
+);
+
+t.test("a swipe that was held back on its way is refused", (t) =>
+  refuses(t, "swipe_too_old", (f) => ({ at: f.clock.now() - Seconds(76) })),
 );
 
 t.test("a swipe without track 2 is refused", (t) =>

@@ -8,6 +8,7 @@ import type {
 } from "@swipewire/daemon/session/session-uplink";
 import { TerminalSession } from "@swipewire/daemon/session/terminal-session";
 import type { ClearSwipe } from "@swipewire/protocol/card/swipe";
+import type { SealContext } from "@swipewire/protocol/envelope/seal";
 import { ReaderFrameLrc } from "@swipewire/protocol/errors";
 import { SessionView } from "@swipewire/protocol/messages/local-session";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -63,11 +64,12 @@ function begin() {
   const clock = new SimulatedClock();
   const uplink = new ScriptedUplink();
   const log = capturedLog();
-  const sealing = { fails: false };
+  const sealing: { fails: boolean; contexts: Omit<SealContext, "terminal">[] } = { fails: false, contexts: [] };
   const session = new TerminalSession({
     uplink,
-    seal: async () => {
+    seal: async (_swipe, context) => {
       if (sealing.fails) throw new Error("no such key");
+      sealing.contexts.push(context);
       return "a.b.c.d.e";
     },
     reader: { connected: true, family: "ascii", name: "counter" },
@@ -142,10 +144,11 @@ function begin() {
 const wiped = (swipe: ClearSwipe | undefined) => swipe?.tracks.every(({ data }) => data.wiped) ?? false;
 
 t.test("leads a payer from the code to the result", async (t) => {
-  const { session, uplink, at, order, payment, result, steps, swipes } = begin();
+  const { session, uplink, at, order, payment, result, steps, swipes, sealing } = begin();
   await at.paying();
   t.equal(uplink.finds[0]?.code, "12345678");
-  t.match(uplink.submissions[0]?.submission, { order: order.order, sealed: "a.b.c.d.e", pin: true, phone: PHONE });
+  t.same(uplink.submissions[0]?.submission, { payment: payment(), sealed: "a.b.c.d.e" });
+  t.match(sealing.contexts, [{ payment: payment(), order: order.order, pin: true, phone: PHONE }]);
   t.ok(wiped(swipes[0]), "the clear swipe is gone once it is sealed");
   session.paymentState({ payment: payment(), state: "calling" }, 1);
   t.equal(session.view().progress, "calling");
@@ -192,15 +195,15 @@ t.test("refuses a command that does not belong to the step, and changes nothing"
 });
 
 t.test("asks for a phone when the card has a PIN, and keeps the swipe meanwhile", async (t) => {
-  const { session, at, swipes, uplink } = begin();
+  const { session, at, swipes, sealing } = begin();
   await at.card();
   t.throws(() => session.command({ do: "card", pin: true }), { code: "session_phone_missing" });
   t.equal(session.view().step, "card");
   t.notOk(wiped(swipes[0]));
   session.command({ do: "card", pin: false });
   await settle();
-  t.equal(uplink.submissions[0]?.submission.pin, false);
-  t.notOk("phone" in (uplink.submissions[0]?.submission ?? {}));
+  t.match(sealing.contexts, [{ pin: false }]);
+  t.notOk("phone" in (sealing.contexts[0] ?? {}));
 });
 
 t.test("throws away a swipe that was not asked for, wiped, and says so", async (t) => {

@@ -37,6 +37,7 @@ function serialBench(): Bench {
   const transport = new SerialTransport({
     path: "/dev/ttyMOCK",
     baudRate: 9600,
+    family: "ascii",
     name: "counter",
     clock,
     random: seededRandom(1),

@@ -1,14 +1,16 @@
 import { LineSplitter } from "@swipewire/daemon/transports/line-splitter";
 import { SerialTransport } from "@swipewire/daemon/transports/serial";
+import type { StreamFamily } from "@swipewire/protocol/readers/frame-streams";
 import { Millis, Seconds } from "@swipewire/protocol/time";
 import { SerialPortMock } from "serialport";
 import t from "tap";
+import idtech from "../../fixtures/idtech.json" with { type: "json" };
 import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
 
 const PATH = "/dev/ttyMOCK";
 
-async function opened({ plugged = true } = {}) {
+async function opened({ plugged = true, family = "ascii" as StreamFamily } = {}) {
   SerialPortMock.binding.reset();
   if (plugged) SerialPortMock.binding.createPort(PATH);
   const clock = new SimulatedClock();
@@ -19,6 +21,7 @@ async function opened({ plugged = true } = {}) {
     path: PATH,
     baudRate: 9600,
     name: "counter",
+    family,
     clock,
     random: seededRandom(1),
     port: (options) => {
@@ -42,9 +45,9 @@ async function opened({ plugged = true } = {}) {
     frames,
     failures,
     texts: () => frames.map((bytes) => Buffer.from(bytes).toString("latin1")),
-    async send(...pieces: string[]) {
+    async send(...pieces: (string | Uint8Array)[]) {
       for (const piece of pieces) {
-        ports.at(-1)?.port?.emitData(Buffer.from(piece, "latin1"));
+        ports.at(-1)?.port?.emitData(typeof piece === "string" ? Buffer.from(piece, "latin1") : Buffer.from(piece));
         await settle();
       }
     },
@@ -145,4 +148,36 @@ t.test("tells once that a reader is not there, and keeps trying with growing pau
   await clock.advance(Seconds(300));
   t.strictSame(failures, ["reader_not_opened"]);
   t.ok(ports.length > 8 && ports.length < 30, `${ports.length} attempts in five minutes`);
+});
+
+t.test("takes an ID TECH reader's frames out of pieces of any size, with noise before them", async (t) => {
+  const { send, frames, failures } = await opened({ family: "idtech" });
+  const frame = Uint8Array.from(Buffer.from(idtech.original_format.hex, "hex"));
+  await send("xy", ...Array.from({ length: 39 }, (_, n) => frame.subarray(n * 10, n * 10 + 10)), frame);
+  t.strictSame(frames, [frame, frame]);
+  t.match(failures, [/^reader_frame_start: /]);
+  t.equal(failures.length, 1);
+});
+
+t.test("tells of a frame that stops in the middle when the line goes quiet, and takes the next", async (t) => {
+  const { send, clock, frames, failures } = await opened({ family: "idtech" });
+  const frame = Uint8Array.from(Buffer.from(idtech.original_format.hex, "hex"));
+  await send(frame.subarray(0, 200));
+  t.strictSame(failures, []);
+  await clock.advance(Seconds(1));
+  t.match(failures, [/^reader_frame_length: /]);
+  await send(frame);
+  t.strictSame(frames, [frame]);
+  t.equal(failures.length, 1);
+});
+
+t.test("forgets half a frame when the reader is unplugged in the middle of it", async (t) => {
+  const { send, clock, frames, failures, ports } = await opened({ family: "idtech" });
+  const frame = Uint8Array.from(Buffer.from(idtech.original_format.hex, "hex"));
+  await send(frame.subarray(0, 200));
+  ports.at(-1)?._disconnected(new Error("gone"));
+  await clock.advance(Seconds(5));
+  await send(frame);
+  t.strictSame(frames, [frame]);
+  t.strictSame(failures, []);
 });

@@ -98,7 +98,7 @@ function begin({ connected = true } = {}) {
     payableUntil: isoTime(clock.now() + Minutes(30)),
   };
   const payment = randomUuid(random);
-  const submission = { payment, order: order.order, sealed: "a.b.c.d.e", pin: false };
+  const submission = { payment, sealed: "a.b.c.d.e" };
   const result = { payment, order: order.order, outcome: "approved", amount: 1, currency: "CNY", orderPayable: false };
   const patience = new AbortController();
   return {

@@ -13,6 +13,9 @@ const context = {
   terminal: "6f8f2c3a-6c1e-4f0e-8f57-0f7b8a0e2a11",
   swipe: "0d9a5cf0-6d3c-4f45-9d19-0a8a3a4b7c22",
   payment: "b7e1c7a4-3d52-4b39-8b51-9b1b6c2d3e33",
+  order: "c3f2b8d5-1a64-4c7e-9d20-2f6a1b7c8d44",
+  pin: true,
+  phone: "+8613800000000",
   at: 1_793_534_400_000,
 };
 
@@ -98,7 +101,8 @@ t.test("what travels holds neither the PAN nor the track, in any common encoding
 t.test("every single flipped character is refused as unreadable", async (t) => {
   const sealed = await sealSwipe(clearSwipe(), context, terminal.privateKey, sealingKey);
   for (let at = 0; at < sealed.length; at += 17) {
-    if (sealed[at] === ".") continue;
+    // The last character of a part may carry bits that belong to no byte.
+    if (sealed[at] === "." || sealed[at + 1] === "." || at === sealed.length - 1) continue;
     const altered = `${sealed.slice(0, at)}${sealed[at] === "A" ? "B" : "A"}${sealed.slice(at + 1)}`;
     await t.rejects(openSealedSwipe(altered, decrypt, verificationKey), { code: "envelope_unreadable" });
   }
@@ -127,6 +131,9 @@ const goodHeader = {
   kid: context.terminal,
   swipe: context.swipe,
   payment: context.payment,
+  order: context.order,
+  pin: context.pin,
+  phone: context.phone,
   at: context.at,
   content: { kind: "clear", family: "ascii", tracks: [{ number: 2, length: 4 }] },
 };
