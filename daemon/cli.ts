@@ -33,7 +33,7 @@ async function run(flags: Flags): Promise<void> {
   const clock = systemClock;
   const random = systemRandom;
   const transports = config.readers.map(
-    ({ name, path, baudRate }) => new SerialTransport({ name, path, baudRate, clock, random }),
+    ({ name, path, baudRate, family }) => new SerialTransport({ name, path, baudRate, family, clock, random }),
   );
   const daemon = await startDaemon({ config, identity, transports, clock, random, logger });
   const stop = (signal: NodeJS.Signals) => {

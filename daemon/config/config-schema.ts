@@ -1,3 +1,4 @@
+import { streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
 import Type from "typebox";
 
 const serialReader = Type.Object(
@@ -6,8 +7,12 @@ const serialReader = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" }),
     path: Type.String({ minLength: 1, description: "the path of a serial port" }),
     baudRate: Type.Integer({ minimum: 300, maximum: 921_600, default: 9600, description: "an integer, 300 to 921600" }),
+    family: Type.Enum(streamFamilyNames, {
+      default: "ascii",
+      description: `what the reader sends: ${streamFamilyNames.join(", ")}`,
+    }),
   },
-  { additionalProperties: false, description: "a reader: an object with transport, name, path and baudRate" },
+  { additionalProperties: false, description: "a reader: an object with transport, name, path, baudRate and family" },
 );
 
 /** The daemon's config. Each `description` finishes the sentence "allowed: …". */

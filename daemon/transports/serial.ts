@@ -1,7 +1,10 @@
 import { backoff } from "@swipewire/protocol/backoff";
 import { ReaderFrameEnd } from "@swipewire/protocol/errors";
 import type { Random } from "@swipewire/protocol/random";
-import { asciiLines } from "@swipewire/protocol/readers/ascii-lines";
+import { readerFamilies } from "@swipewire/protocol/readers/families";
+import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
+import { frameStream, type StreamFamily } from "@swipewire/protocol/readers/frame-streams";
+import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import { SerialPort, type SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
@@ -13,7 +16,7 @@ const LONGEST_LINE = 256;
 const LONGEST_FRAME = 512;
 /** A reader may send each track as a line of its own; a pause this long ends the frame. */
 const QUIET = Millis(100);
-/** A line that nothing is added to for this long was cut off: it is no use, and may hold a card. */
+/** A line or frame that nothing is added to for this long was cut off: it is no use, and may hold a card. */
 const CUT_OFF = Seconds(1);
 
 type Port = SerialPort | SerialPortMock;
@@ -22,15 +25,16 @@ export interface SerialOptions {
   readonly path: string;
   readonly baudRate: number;
   readonly name: string;
+  readonly family: StreamFamily;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the port, unopened; the system's unless given. */
   readonly port?: (options: { path: string; baudRate: number; autoOpen: false }) => Port;
 }
 
-/** A line reader on a serial port or a pty. Opens the port again, with growing pauses, whenever it goes away. */
+/** A reader on a serial port or a pty. Opens the port again, with growing pauses, whenever it goes away. */
 export class SerialTransport implements ReaderTransport {
-  readonly codec = asciiLines;
+  readonly codec: ReaderCodec;
   readonly name: string;
   readonly #options: SerialOptions;
   #listener: ReaderListener | undefined;
@@ -44,6 +48,7 @@ export class SerialTransport implements ReaderTransport {
   constructor(options: SerialOptions) {
     this.#options = options;
     this.name = options.name;
+    this.codec = readerFamilies[options.family];
   }
 
   open(listener: ReaderListener): void {
@@ -82,22 +87,12 @@ export class SerialTransport implements ReaderTransport {
       this.#listener?.connected();
     });
     // Without a listener for data the package reports no close either. Errors are followed by a close.
-    const splitter = new LineSplitter({
-      longest: LONGEST_LINE,
-      onTooLong: () => this.#tooLong(`${LONGEST_LINE} bytes a line`),
-    });
-    port.pipe(splitter).on("data", (line: Buffer) => this.#line(line));
-    port.on("data", () => {
-      this.#cutOff?.cancel();
-      this.#cutOff = this.#options.clock.after(CUT_OFF, () => {
-        if (splitter.forget()) this.#listener?.misread(new ReaderFrameEnd({ detail: "a line without its end" }));
-      });
-    });
+    const { family } = this.#options;
+    const forget = family === "ascii" ? this.#takeLines(port) : this.#takeFrames(port, family);
     port.on("error", () => {});
     port.on("close", () => {
       this.#cutOff?.cancel();
-      splitter.destroy();
-      this.#forgetLines();
+      forget();
       if (this.#port !== port) return;
       this.#listener?.disconnected("unplugged");
       this.#openLater();
@@ -107,6 +102,46 @@ export class SerialTransport implements ReaderTransport {
   #openLater(): void {
     this.#port = undefined;
     this.#retry = this.#options.clock.after(backoff(this.#failures++, this.#options.random), () => this.#tryOpen());
+  }
+
+  /** @returns what forgets the line or frame that was begun */
+  #takeLines(port: Port): () => void {
+    const splitter = new LineSplitter({
+      longest: LONGEST_LINE,
+      onTooLong: () => this.#tooLong(`${LONGEST_LINE} bytes a line`),
+    });
+    port.pipe(splitter).on("data", (line: Buffer) => this.#line(line));
+    port.on("data", () =>
+      this.#afterCutOff(() => {
+        if (splitter.forget()) this.#listener?.misread(new ReaderFrameEnd({ detail: "a line without its end" }));
+      }),
+    );
+    return () => {
+      splitter.destroy();
+      this.#forgetLines();
+    };
+  }
+
+  /** @returns what forgets the line or frame that was begun */
+  #takeFrames(port: Port, family: StreamFamily): () => void {
+    const stream = frameStream(family);
+    const tell = (events: readonly StreamEvent[]) => {
+      for (const { frame, failure } of events) {
+        if (frame) this.#listener?.frame(frame);
+        else this.#listener?.misread(failure);
+      }
+    };
+    port.on("data", (piece: Buffer) => {
+      tell(stream.push(piece));
+      piece.fill(0);
+      this.#afterCutOff(() => tell(stream.flush()));
+    });
+    return () => stream.wipe();
+  }
+
+  #afterCutOff(action: () => void): void {
+    this.#cutOff?.cancel();
+    this.#cutOff = this.#options.clock.after(CUT_OFF, action);
   }
 
   #line(line: Buffer): void {

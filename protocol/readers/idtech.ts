@@ -96,8 +96,8 @@ export function takePayloadApart(payload: Uint8Array, checks: FrameChecks): Omit
   return asFrame(layout);
 }
 
-/** STX, length (low byte first), payload, LRC and checksum over the payload, ETX. */
-function unframe(bytes: Uint8Array, checks: FrameChecks): Uint8Array {
+/** STX, length (low byte first), payload, LRC and checksum over the payload, ETX. @returns a view of the payload */
+export function unframe(bytes: Uint8Array, checks: FrameChecks): Uint8Array {
   checks.check("STX", bytes[0] === STX, ReaderFrameStart, "offset 0");
   checks.check("ETX", bytes.at(-1) === ETX, ReaderFrameEnd, `offset ${Math.max(bytes.length - 1, 0)}`);
   checks.require(

@@ -45,7 +45,7 @@ t.test("variables have the last word over the file", async (t) => {
     stateDir: join(folder, "state"),
     log: { level: "warn" },
     localApi: { port: 9000, allowedOrigins: ["https://a.example", "http://localhost:5173"] },
-    readers: [{ ...reader, baudRate: 9600 }],
+    readers: [{ ...reader, baudRate: 9600, family: "ascii" }],
   });
   const readers = JSON.stringify([{ ...reader, baudRate: 19_200 }]);
   t.match(loadConfig({ env: { SWIPEWIRE_DAEMON_READERS: readers } }).readers, [{ baudRate: 19_200 }]);

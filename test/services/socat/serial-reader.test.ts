@@ -25,6 +25,7 @@ t.test("a swipe on a serial line reaches the session, again after the reader was
   const transport = new SerialTransport({
     path: link,
     baudRate: baud,
+    family: "ascii",
     name: "counter",
     clock,
     random: seededRandom(1),
