@@ -95,11 +95,12 @@ await Promise.all(
       { buffered: true, timeout: 150_000, env: testEnvironment },
       file,
     );
+    // A file that died before its first test, or has none, has failed too.
+    const ok = results !== null && results.ok && results.count > 0;
     counts.passed += results?.pass ?? 0;
-    // A file that died before its first test has failed too.
-    counts.failed += results?.ok ? 0 : Math.max(1, results?.fail ?? 0);
+    counts.failed += ok ? 0 : Math.max(1, results?.fail ?? 0);
     counts.skipped += results?.skip ?? 0;
-    say(`${results?.ok ? "ok  " : "FAIL"} ${file}: ${results?.count ?? 0} in ${Math.round(results?.time ?? 0)} ms`);
+    say(`${ok ? "ok  " : "FAIL"} ${file}: ${results?.count ?? 0} in ${Math.round(results?.time ?? 0)} ms`);
   }),
 );
 

@@ -27,13 +27,15 @@ const SIMULATOR = join(import.meta.dirname, "../../simulator/bin/swipewire-sim.j
 function startProgram(t: Test, ...args: string[]) {
   const child = spawn(process.execPath, [SIMULATOR, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   t.teardown(() => child.kill("SIGKILL"));
-  const lines = createInterface({ input: child.stdout });
+  const heard: string[] = [];
+  const lines = createInterface({ input: child.stdout }).on("line", (line) => heard.push(line));
   return {
-    /** The first line from now on that holds `text`. */
+    /** The first line that holds `text`, said already or to come. */
     says: async (text: string): Promise<string> => {
       for (;;) {
-        const [line] = await once(lines, "line");
-        if (line.includes(text)) return line;
+        const line = heard.find((line) => line.includes(text));
+        if (line !== undefined) return line;
+        await once(lines, "line");
       }
     },
     type: (line: string) => child.stdin.write(`${line}\n`),
