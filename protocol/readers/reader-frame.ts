@@ -15,7 +15,7 @@ export type ReaderFamily = FixedFamily | "hid-msr";
 
 export type TrackNumber = 1 | 2 | 3;
 
-/** How the stripe is laid out, as the reader tells it. */
+/** How the stripe is laid out, as the reader tells it; see `card-encoding.ts` for those that hold no payment card. */
 export type CardEncoding = "iso" | "aamva" | "cadl" | "blank" | "other" | "undetermined" | "none" | "raw" | "jis";
 
 /** One thing that was checked about a frame. `detail` holds facts of place and size, never card data. */
@@ -29,7 +29,10 @@ export interface ReaderTrack {
   readonly number: TrackNumber;
   /** `error`: the stripe was there but could not be read. */
   readonly state: "read" | "blank" | "error";
-  /** The characters from start to end sentinel, both included, in ASCII, without LRC. Absent when encrypted or not read. */
+  /**
+   * The characters from start to end sentinel, both included, in ASCII, without LRC; where the frame's encoding is `raw` or
+   * `jis`, the bytes as the reader sent them. Absent when encrypted or not read.
+   */
   readonly clear?: SensitiveBytes;
   /** What the reader itself lets be seen of an encrypted track. */
   readonly masked?: string;

@@ -1,6 +1,7 @@
 import type { Swipe, SwipeTrack } from "../card/swipe.ts";
 import { parseTrack } from "../card/track.ts";
-import { ReaderTracksMissing } from "../errors.ts";
+import { ReaderCardNotPayment, ReaderTracksMissing } from "../errors.ts";
+import { isPaymentEncoding } from "./card-encoding.ts";
 import type { ReaderFrame } from "./reader-frame.ts";
 
 /** Overwrites whatever is sensitive in a frame that is not made into a swipe. */
@@ -12,11 +13,13 @@ export function wipeFrame(frame: ReaderFrame): void {
  * Validates a frame into a swipe: track 1 or 2 was read, and every clear track parses. The swipe takes over the frame's
  * tracks, so whoever has it wipes them; when this throws they are wiped already.
  *
+ * @throws ReaderCardNotPayment when the reader says that the stripe is a driving licence's, or could not be decoded
  * @throws ReaderTracksMissing
  * @throws a `track_*` failure
  */
 export function swipeFromFrame(frame: ReaderFrame): Swipe {
   try {
+    if (!isPaymentEncoding(frame.encoding)) throw new ReaderCardNotPayment({ detail: frame.encoding });
     if (!frame.tracks.some(({ number, state }) => number !== 3 && state === "read")) {
       throw new ReaderTracksMissing({
         detail: frame.tracks.map(({ number, state }) => `${number} ${state}`).join(", "),

@@ -9,6 +9,7 @@ import { readerProfile } from "./reader-profile.ts";
 /** Every kind of capture that can be inspected, by the name that `--profile` takes. */
 const profiles: ReadonlyMap<string, Profile> = new Map([
   ...readerFamilyNames.map((family) => [family, readerProfile(family)] as const),
+  ["hid-msr", readerProfile("hid-msr")],
   ["auto", readerProfile("auto")],
 ]);
 
@@ -20,14 +21,19 @@ export function addInspectCommand(program: Command): void {
     .addOption(new Option("--profile <name>", "what was captured").choices([...profiles.keys()]).default("auto"))
     .requiredOption("--in <file|->", "the capture, binary or hex text with any white space; - for standard input")
     .option("--bdk <hex>", "a test base derivation key of 32 hex digits: opens the tracks, shows those of test cards")
+    .option("--descriptor <file>", "of a hid-msr capture: the reader's HID report descriptor, binary or hex text")
     .option("--json", "print one JSON object")
-    .action(async ({ profile, in: path, bdk, json }: InspectArguments) => {
+    .action(async ({ profile, in: path, bdk, descriptor, json }: InspectArguments, command: Command) => {
+      if (profile === "hid-msr" && descriptor === undefined) {
+        command.error("error: a hid-msr capture needs its reader's descriptor: --descriptor <file>");
+      }
       const inspect = profiles.get(profile);
       if (!inspect) throw new Error(`profile ${profile} passed its choices and is not there`);
       const key = bdk === undefined ? undefined : hexKey("--bdk", bdk, 16);
+      const layout = descriptor === undefined ? undefined : await readCapture(descriptor, process.stdin);
       const capture = await readCapture(path, process.stdin);
       try {
-        const inspection = inspect(capture, key ? { bdk: key } : {});
+        const inspection = inspect(capture, { ...(key && { bdk: key }), ...(layout && { descriptor: layout }) });
         process.stdout.write(json ? asJson(inspection) : asText(inspection));
         process.exitCode = inspection.failure ? 1 : 0;
       } finally {
@@ -41,5 +47,6 @@ interface InspectArguments {
   readonly profile: string;
   readonly in: string;
   readonly bdk?: string;
+  readonly descriptor?: string;
   readonly json?: boolean;
 }

@@ -30,6 +30,8 @@ export interface Inspection {
 export interface InspectOptions {
   /** 16 bytes, a test key. */
   readonly bdk?: Uint8Array;
+  /** The HID report descriptor of the reader that the capture came from. */
+  readonly descriptor?: Uint8Array;
 }
 
 /** Decodes captures of one kind. */

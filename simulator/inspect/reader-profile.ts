@@ -1,15 +1,22 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
 import { passesLuhn } from "@swipewire/protocol/card/luhn";
-import { maskTrack } from "@swipewire/protocol/card/masking";
 import { maskedPanOf } from "@swipewire/protocol/card/reader-mask";
 import { type Swipe, type SwipeTrack, wipeSwipe } from "@swipewire/protocol/card/swipe";
 import { parseTrack } from "@swipewire/protocol/card/track";
 import { decryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { ReaderHashMismatch } from "@swipewire/protocol/errors";
 import { SwipewireError } from "@swipewire/protocol/failure";
+import { isPaymentEncoding, maskFrameTrack } from "@swipewire/protocol/readers/card-encoding";
 import { detectFamily, readerFamilies } from "@swipewire/protocol/readers/families";
+import { hidMsr } from "@swipewire/protocol/readers/hid-msr";
 import { openSwipe } from "@swipewire/protocol/readers/open-swipe";
-import type { FixedFamily, FrameCheck, ReaderFrame, ReaderTrack } from "@swipewire/protocol/readers/reader-frame";
+import type {
+  FixedFamily,
+  FrameCheck,
+  ReaderCodec,
+  ReaderFrame,
+  ReaderTrack,
+} from "@swipewire/protocol/readers/reader-frame";
 import { swipeFromFrame, wipeFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { isTestTrack } from "../cards/test-ranges.ts";
@@ -24,11 +31,15 @@ const LONGEST_UNPADDED = 16;
 const trimmed = (bytes: Uint8Array) =>
   bytes.length > LONGEST_UNPADDED ? bytes.subarray(0, bytes.findLastIndex((byte) => byte !== 0) + 1) : bytes;
 
-/** Frames of one reader family, or of whichever the bytes resemble. */
-export function readerProfile(family: FixedFamily | "auto"): Profile {
+/** Frames of one reader family, of whichever the bytes resemble, or of the HID POS reader whose descriptor is given. */
+export function readerProfile(family: FixedFamily | "hid-msr" | "auto"): Profile {
+  const codecFor = (capture: Uint8Array, descriptor: Uint8Array | undefined) => {
+    if (family === "hid-msr") return hidMsr(descriptor ?? new Uint8Array());
+    return readerFamilies[family === "auto" ? detectFamily(capture) : family];
+  };
   return (capture, options) => {
     try {
-      return inspectFrame(family === "auto" ? detectFamily(capture) : family, capture, options);
+      return inspectFrame(codecFor(capture, options.descriptor), capture, options);
     } catch (failure) {
       if (!(failure instanceof SwipewireError)) throw failure;
       return { profile: family, length: capture.length, fields: {}, checks: [], warnings: [], failure };
@@ -36,9 +47,9 @@ export function readerProfile(family: FixedFamily | "auto"): Profile {
   };
 }
 
-function inspectFrame(family: FixedFamily, capture: Uint8Array, options: InspectOptions): Inspection {
-  const { frame, checks, failure } = readerFamilies[family].examine(capture);
-  const found = { profile: family, length: capture.length };
+function inspectFrame(codec: ReaderCodec, capture: Uint8Array, options: InspectOptions): Inspection {
+  const { frame, checks, failure } = codec.examine(capture);
+  const found = { profile: codec.family, length: capture.length };
   if (!frame) return { ...found, fields: {}, checks, warnings: [], failure };
   try {
     const swipe = validated(frame);
@@ -149,7 +160,7 @@ function inspectTrack(
   if (state !== "read") return { number, state };
   const data = opened.find((track) => track.number === number)?.data;
   const source = data ?? clear;
-  const masked = source?.use((bytes) => maskTrack(number, bytes)) ?? remasked(frame, number, shownByReader);
+  const masked = source?.use((bytes) => maskFrameTrack(frame, number, bytes)) ?? remasked(frame, number, shownByReader);
   const inFull = data?.use((bytes) => (bdk && isTestTrack(number, bytes) ? String.fromCharCode(...bytes) : undefined));
   return {
     number,
@@ -166,10 +177,13 @@ function whyHidden(bdk: Uint8Array | undefined, data: SensitiveBytes | undefined
 
 /** The reader's own picture, with nothing left of it but the PAN as we would mask it. */
 function remasked(frame: ReaderFrame, number: ReaderTrack["number"], text: string | undefined): string | undefined {
-  return frame.encryption && text !== undefined ? maskedPanOf(number, text) : undefined;
+  return frame.encryption && text !== undefined && isPaymentEncoding(frame.encoding)
+    ? maskedPanOf(number, text)
+    : undefined;
 }
 
 function warningsOf(frame: ReaderFrame, opened: readonly SwipeTrack[]): string[] {
+  if (!isPaymentEncoding(frame.encoding)) return [];
   const tracks =
     opened.length > 0 ? opened : frame.tracks.flatMap(({ number, clear }) => (clear ? [{ number, data: clear }] : []));
   return tracks.flatMap(({ number, data }) =>

@@ -3,10 +3,12 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { hidMsr } from "@swipewire/protocol/readers/hid-msr";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { fromHexText, readCapture } from "@swipewire/simulator/inspect/capture";
 import { asJson, asText } from "@swipewire/simulator/inspect/print";
 import { readerProfile } from "@swipewire/simulator/inspect/reader-profile";
+import { hidMsrDescriptors } from "@swipewire/simulator/readers/hid-msr-descriptors";
 import { PUBLISHED_BDK as bdk } from "@swipewire/simulator/readers/published-frames";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import t from "tap";
@@ -159,13 +161,50 @@ t.test("the command reads binary from a file and exits 1 for a broken frame", as
   t.match(stdout, /FAIL {2}ETX/);
 });
 
+t.test("a HID POS report is inspected by its reader's descriptor", async (t) => {
+  const [, packed] = hidMsrDescriptors;
+  if (!packed) throw new Error("the simulator has descriptors");
+  const file = join(folder, "descriptor.bin");
+  writeFileSync(file, packed.bytes);
+  const reader = virtualReader(hidMsr(packed.bytes), { bdk, ksn: new Uint8Array(10) });
+  const report = Buffer.from(reader.nextFrame(testCard("visa-no-pin"))).toString("hex");
+  const { status, stdout } = run(["--in", "-", "--profile", "hid-msr", "--descriptor", file], report);
+  t.equal(status, 0);
+  t.match(stdout, /411111\*{6}1111/);
+  t.notMatch(stdout, /4111111111111111/);
+});
+
+t.test("a driving licence is told for what it is, and nothing of it is shown", async (t) => {
+  const licence = hex(fixture("magtek").hid_level2_clear.report);
+  licence[6] = 1;
+  for (const shown of [asText(auto(licence, { bdk })), asJson(auto(licence, { bdk }))]) {
+    t.match(shown, /reader_card_not_payment/);
+    t.match(shown, /aamva/);
+    t.notMatch(shown, /5452|7189|HOGAN|Luhn/);
+  }
+});
+
+t.test("keyboard text is inspected as its family", async (t) => {
+  const line = auto(ascii(fixture("magtek").kb_level2.text), { bdk });
+  t.equal(line.profile, "magtek-keyboard");
+  t.notOk(line.failure);
+  t.ok(line.checks.some(({ name, passed }) => name === "CRC" && passed));
+  const secured = auto(ascii(fixture("idtech").secured_keyboard_mode.text), {});
+  t.equal(secured.profile, "idtech-keyboard");
+  t.match(asText(secured), /T134000064/);
+});
+
 t.test("wrong usage exits 2, says what is allowed and never repeats a key", async (t) => {
   const wrong: [string[], RegExp][] = [
-    [["--in", "-", "--profile", "nfc"], /magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, ascii, auto/],
+    [
+      ["--in", "-", "--profile", "nfc"],
+      /magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, ascii, hid-msr, auto/,
+    ],
     [[], /--in <file\|->/],
     [["--in", join(folder, "none")], /ENOENT/],
     [["--in", "-", "--bdk", "0123"], /--bdk: 32 hex digits/],
     [["--in", "-", "--colour"], /--colour/],
+    [["--in", "-", "--profile", "hid-msr"], /--descriptor <file>/],
   ];
   for (const [args, expected] of wrong) {
     const { status, stdout, stderr } = run(args, example11);
