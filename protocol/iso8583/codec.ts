@@ -24,14 +24,23 @@ export interface Codec<D extends Dialect> {
    */
   parse(bytes: Uint8Array): Message<D>;
 
-  /**
-   * As {@link parse}, for a person to look at: what could be read of a broken message is kept.
-   * @returns the message as far as it goes, the caller's to wipe, and what ended it
-   */
-  examine(bytes: Uint8Array): { readonly message: Message<D>; readonly failure?: SwipewireError };
+  /** As {@link parse}, for a person to look at: what could be read of a broken message is kept. */
+  examine(bytes: Uint8Array): Examination<D>;
 
   /** The part of a message's bytes that its MAC covers, as a view: from the MTI to before the MAC field. */
   macCovered(bytes: Uint8Array): Uint8Array;
+}
+
+/** What a message consists of, in its order. */
+export const stages = ["TPDU", "header", "MTI", "bitmap", "fields", "end"] as const;
+export type Stage = (typeof stages)[number];
+
+export interface Examination<D extends Dialect> {
+  /** As far as it goes; the caller's to wipe. */
+  readonly message: Message<D>;
+  /** `end` for a whole message; otherwise where it broke off. */
+  readonly reached: Stage;
+  readonly failure?: SwipewireError;
 }
 
 /** Overwrites whatever is sensitive in a message. */
@@ -57,6 +66,8 @@ interface Draft {
   readonly fields: Record<number, Value>;
 }
 
+const emptyDraft = (): Draft => ({ tpdu: "", header: "", mti: "", fields: {} });
+
 class CompiledDialect<D extends Dialect> implements Codec<D> {
   readonly dialect: D;
   /** By number. */
@@ -69,6 +80,8 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
   readonly #macLength: number;
   /** Bits of the message at hand, 32 fields each. */
   readonly #words = new Uint32Array(4);
+  /** How far the last reading came. */
+  #stage: Stage = "TPDU";
 
   constructor(dialect: D) {
     this.dialect = dialect;
@@ -130,7 +143,7 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
   }
 
   parse(bytes: Uint8Array): Message<D> {
-    const draft: Draft = { tpdu: "", header: "", mti: "", fields: {} };
+    const draft = emptyDraft();
     try {
       this.#read(bytes, draft);
     } catch (error) {
@@ -140,15 +153,15 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
     return this.#finished(draft);
   }
 
-  examine(bytes: Uint8Array): { readonly message: Message<D>; readonly failure?: SwipewireError } {
-    const draft: Draft = { tpdu: "", header: "", mti: "", fields: {} };
+  examine(bytes: Uint8Array): Examination<D> {
+    const draft = emptyDraft();
     try {
       this.#read(bytes, draft);
     } catch (failure) {
       if (!(failure instanceof SwipewireError)) throw failure;
-      return { message: this.#finished(draft), failure };
+      return { message: this.#finished(draft), reached: this.#stage, failure };
     }
-    return { message: this.#finished(draft) };
+    return { message: this.#finished(draft), reached: this.#stage };
   }
 
   macCovered(bytes: Uint8Array): Uint8Array {
@@ -157,21 +170,27 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
 
   #read(bytes: Uint8Array, draft: Draft): void {
     const cursor: Cursor = { bytes, at: 0 };
+    this.#stage = "TPDU";
     draft.tpdu = this.#tpdu.read(cursor) as string;
+    this.#stage = "header";
     draft.header = this.#header.read(cursor) as string;
+    this.#stage = "MTI";
     draft.mti = this.#mti.read(cursor) as string;
+    this.#stage = "bitmap";
     const words = this.#words.fill(0);
     this.#bitmaps.read(cursor, words, 0);
     if (((words[0] ?? 0) & 0x80000000) !== 0 && this.dialect.bitmaps === 2) {
       this.#bitmaps.read(cursor, words, 2);
       words[0] = withoutFirst(words[0] ?? 0);
     }
+    this.#stage = "fields";
     for (let word = 0; word < 4; word++) {
       for (let bits = words[word] ?? 0; bits !== 0; bits = withoutFirst(bits)) {
         const number = firstField(word, bits);
         draft.fields[number] = this.#field(number).read(cursor);
       }
     }
+    this.#stage = "end";
     if (cursor.at < bytes.length) {
       throw new Iso8583TrailingBytes({ detail: `${bytes.length - cursor.at} from offset ${cursor.at}` });
     }

@@ -2,7 +2,8 @@ import { Iso8583FrameLength } from "../errors.ts";
 
 // Messages on TCP: two bytes of length, big-endian, not counting themselves, then the message.
 
-const PREFIX = 2;
+/** Bytes of length before a message. */
+export const FRAME_PREFIX = 2;
 
 /** No longer message is taken: all fields of a UnionPay message at their longest stay under it. */
 export const MAX_FRAME = 4096;
@@ -12,15 +13,15 @@ export function frame(message: Uint8Array): Uint8Array {
   if (message.length === 0 || message.length > MAX_FRAME) {
     throw new Iso8583FrameLength({ detail: `${message.length} of 1 to ${MAX_FRAME} bytes` });
   }
-  const framed = new Uint8Array(PREFIX + message.length);
+  const framed = new Uint8Array(FRAME_PREFIX + message.length);
   new DataView(framed.buffer).setUint16(0, message.length);
-  framed.set(message, PREFIX);
+  framed.set(message, FRAME_PREFIX);
   return framed;
 }
 
 /** Puts messages together from a stream's pieces, whatever their size. One for each connection. */
 export class FrameReader {
-  readonly #buffer = new Uint8Array(PREFIX + MAX_FRAME);
+  readonly #buffer = new Uint8Array(FRAME_PREFIX + MAX_FRAME);
   #filled = 0;
 
   /**
@@ -45,8 +46,8 @@ export class FrameReader {
       this.#buffer.set(taken, this.#filled);
       this.#filled += taken.length;
       rest = rest.subarray(taken.length);
-      if (this.#filled >= PREFIX && this.#filled === this.#wanted()) {
-        messages.push(this.#buffer.slice(PREFIX, this.#filled));
+      if (this.#filled >= FRAME_PREFIX && this.#filled === this.#wanted()) {
+        messages.push(this.#buffer.slice(FRAME_PREFIX, this.#filled));
         this.clear();
       }
     }
@@ -60,12 +61,12 @@ export class FrameReader {
 
   /** Bytes the buffer must hold before something can be decided. */
   #wanted(): number {
-    if (this.#filled < PREFIX) return PREFIX;
+    if (this.#filled < FRAME_PREFIX) return FRAME_PREFIX;
     const length = ((this.#buffer[0] ?? 0) << 8) | (this.#buffer[1] ?? 0);
     if (length === 0 || length > MAX_FRAME) {
       this.clear();
       throw new Iso8583FrameLength({ detail: `${length} of 1 to ${MAX_FRAME} bytes` });
     }
-    return PREFIX + length;
+    return FRAME_PREFIX + length;
   }
 }

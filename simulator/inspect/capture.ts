@@ -7,9 +7,14 @@ const LIMIT = 65_536;
 
 /**
  * Reads one capture from a file, or from standard input for `-`.
+ * @param asItStands finds a capture in what might be taken for hex text
  * @throws InspectInputUnreadable | InspectInputTooLarge
  */
-export async function readCapture(path: string, stdin: NodeJS.ReadableStream): Promise<Uint8Array> {
+export async function readCapture(
+  path: string,
+  stdin: NodeJS.ReadableStream,
+  asItStands: (raw: Uint8Array) => Uint8Array | undefined = () => undefined,
+): Promise<Uint8Array> {
   const raw = new Uint8Array(LIMIT);
   let length = 0;
   try {
@@ -21,7 +26,8 @@ export async function readCapture(path: string, stdin: NodeJS.ReadableStream): P
       if (length > LIMIT) throw new InspectInputTooLarge({ detail: `more than ${LIMIT} bytes` });
     }
     const read = raw.subarray(0, length);
-    return fromHexText(read) ?? Uint8Array.from(read);
+    const whole = asItStands(read);
+    return whole ? Uint8Array.from(whole) : (fromHexText(read) ?? Uint8Array.from(read));
   } catch (cause) {
     if (cause instanceof SwipewireError) throw cause;
     throw new InspectInputUnreadable({ detail: (cause as NodeJS.ErrnoException).code ?? "no data", cause });

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { hexKey } from "../readers/hex-key.ts";
 import { readCapture } from "./capture.ts";
 import type { Profile } from "./inspection.ts";
+import { messageInCharacters, messageKinds, messageProfile } from "./message-profile.ts";
 import { asJson, asText } from "./print.ts";
 import { readerProfile } from "./reader-profile.ts";
 
@@ -11,13 +12,16 @@ const profiles: ReadonlyMap<string, Profile> = new Map([
   ...readerFamilyNames.map((family) => [family, readerProfile(family)] as const),
   ["hid-msr", readerProfile("hid-msr")],
   ["auto", readerProfile("auto")],
+  ...Object.entries(messageKinds).map(([name, kind]) => [`8583:${name}`, messageProfile(name, kind)] as const),
 ]);
 
 /** `inspect`: exit status 0 for a whole capture, 1 for a broken one. */
 export function addInspectCommand(program: Command): void {
   program
     .command("inspect")
-    .description("decode a captured frame: fields, masked tracks, KSN, and every check with pass or fail")
+    .description(
+      "decode a captured reader frame or bank message: fields, masked tracks, KSN, and every check with pass or fail",
+    )
     .addOption(new Option("--profile <name>", "what was captured").choices([...profiles.keys()]).default("auto"))
     .requiredOption("--in <file|->", "the capture, binary or hex text with any white space; - for standard input")
     .option("--bdk <hex>", "a test base derivation key of 32 hex digits: opens the tracks, shows those of test cards")
@@ -31,7 +35,8 @@ export function addInspectCommand(program: Command): void {
       if (!inspect) throw new Error(`profile ${profile} passed its choices and is not there`);
       const key = bdk === undefined ? undefined : hexKey("--bdk", bdk, 16);
       const layout = descriptor === undefined ? undefined : await readCapture(descriptor, process.stdin);
-      const capture = await readCapture(path, process.stdin);
+      const text = profile === "8583:iso1987" ? messageInCharacters : undefined;
+      const capture = await readCapture(path, process.stdin, text);
       try {
         const inspection = inspect(capture, { ...(key && { bdk: key }), ...(layout && { descriptor: layout }) });
         process.stdout.write(json ? asJson(inspection) : asText(inspection));

@@ -12,6 +12,16 @@ export interface InspectedTrack {
   readonly hidden?: string;
 }
 
+/** One field of an ISO 8583 message. */
+export interface InspectedField {
+  readonly number: number;
+  readonly name: string;
+  /** Masked where it is sensitive; absent where nothing of it may be shown. */
+  readonly value?: string;
+  /** What is there in its place. */
+  readonly hidden?: string;
+}
+
 /** What a tester is told about one capture. */
 export interface Inspection {
   /** What it was decoded as. */
@@ -20,6 +30,8 @@ export interface Inspection {
   readonly length: number;
   readonly fields: Readonly<Record<string, string>>;
   readonly tracks?: readonly InspectedTrack[];
+  /** Of an ISO 8583 message, its fields as far as they could be read. */
+  readonly message?: readonly InspectedField[];
   readonly checks: readonly FrameCheck[];
   /** What is odd and yet allowed. */
   readonly warnings: readonly string[];

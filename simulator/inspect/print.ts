@@ -12,7 +12,7 @@ export function asJson(inspection: Inspection): string {
 
 /** For a person at a terminal. */
 export function asText(inspection: Inspection): string {
-  const { profile, length, fields, tracks = [], checks, warnings } = inspection;
+  const { profile, length, fields, tracks = [], message = [], checks, warnings } = inspection;
   const facts = Object.entries({ profile, length: `${length} bytes`, ...fields });
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
@@ -22,6 +22,12 @@ export function asText(inspection: Inspection): string {
     lines.push(`  ${number}  ${state.padEnd(5)}  ${masked ?? (state === "read" ? "not shown" : "")}`.trimEnd());
     if (clear !== undefined) lines.push(`     clear  ${clear}`);
     if (hidden !== undefined) lines.push(`     ${hidden}`);
+  }
+
+  if (message.length > 0) lines.push("", "fields");
+  const named = Math.max(...message.map(({ name }) => name.length));
+  for (const { number, name, value, hidden } of message) {
+    lines.push(`  ${String(number).padStart(3)}  ${name.padEnd(named)}  ${value ?? `[${hidden}]`}`.trimEnd());
   }
 
   lines.push("", "checks");

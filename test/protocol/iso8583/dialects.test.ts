@@ -62,10 +62,14 @@ for (const codec of dialects) {
   t.test(`${dialect.name}: a broken message is taken apart as far as it goes`, async (t) => {
     const start = { tpdu: "0".repeat(dialect.tpduDigits), header: "0".repeat(dialect.headerDigits), mti: "0200" };
     const wire = codec.build({ ...start, fields: { 3: "000000", 4: "000000000100", 39: "00" } });
-    const { message, failure } = codec.examine(wire.subarray(0, -1));
+    const { message, reached, failure } = codec.examine(wire.subarray(0, -1));
     t.match(failure, { code: "iso8583_truncated" });
+    t.equal(reached, "fields");
     t.same(message, { ...start, fields: { 3: "000000", 4: "000000000100" } });
-    t.same(codec.examine(wire), { message: { ...start, fields: { 3: "000000", 4: "000000000100", 39: "00" } } });
+    t.same(codec.examine(wire), {
+      reached: "end",
+      message: { ...start, fields: { 3: "000000", 4: "000000000100", 39: "00" } },
+    });
   });
 
   t.test(`${dialect.name}: a field that the dialect lacks is not built`, async (t) => {
