@@ -4,8 +4,10 @@
 
 const DIGITS = new TextEncoder().encode("0123456789ABCDEF");
 
-function digitValue(digit: number | undefined): number {
-  return digit === undefined ? -1 : DIGITS.indexOf(digit);
+/** -1 for anything else. */
+function digitValue(digit = 0): number {
+  if (digit >= 0x30 && digit <= 0x39) return digit - 0x30;
+  return digit >= 0x41 && digit <= 0x46 ? digit - 0x41 + 10 : -1;
 }
 
 /** A new array; undefined for anything but whole pairs of `0`-`9` and `A`-`F`. */

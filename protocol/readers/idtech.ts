@@ -115,10 +115,14 @@ export function unframe(bytes: Uint8Array, checks: FrameChecks): Uint8Array {
     `${payload.length} bytes, ${announced} announced`,
   );
   const span = `over ${payload.length} bytes`;
-  const lrc = payload.reduce((xor, byte) => xor ^ byte, 0);
+  let lrc = 0;
+  let sum = 0;
+  for (const byte of payload) {
+    lrc ^= byte;
+    sum += byte;
+  }
   checks.check("LRC", lrc === bytes.at(-3), ReaderFrameLrc, span);
-  const sum = payload.reduce((total, byte) => (total + byte) & 0xff, 0);
-  checks.check("checksum", sum === bytes.at(-2), ReaderFrameChecksum, span);
+  checks.check("checksum", (sum & 0xff) === bytes.at(-2), ReaderFrameChecksum, span);
   checks.settle();
   return payload;
 }

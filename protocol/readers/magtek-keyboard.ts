@@ -61,13 +61,16 @@ const SENTINELS: Readonly<Record<number, TrackNumber>> = { 37: 1, 59: 2, 43: 3 }
 const SENTINEL_OF: Readonly<Record<TrackNumber, number>> = { 1: 0x25, 2: 0x3b, 3: 0x2b };
 const TRACK_3_ON_STRIPE = 0x3b;
 
+const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
+  return crc;
+});
+
 /** CRC-16/CCITT-FALSE. @returns 0 to 65535 */
 function crcOf(bytes: Uint8Array): number {
   let crc = 0xffff;
-  for (const byte of bytes) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = ((crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021) & 0xffff;
-  }
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (CRC_TABLE[(crc >> 8) ^ byte] ?? 0);
   return crc;
 }
 
@@ -253,7 +256,7 @@ function encode(frame: ReaderFrame): Uint8Array {
     readerEncryptionStatus: writeHex(status),
     deviceSerial: serial,
     ksn: writeHex(encryption?.ksn ?? field("ksn")),
-    formatCode: field("formatCode"),
+    formatCode: field("formatCode").slice(),
   };
   for (const track of frame.tracks) texts[`track${track.number}`] = dataOf(frame, track);
   for (const name of PARTS) if (CARRIED[name]) texts[name] = writeHex(field(name));

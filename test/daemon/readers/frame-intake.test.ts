@@ -5,7 +5,11 @@ import type { Swipe } from "@swipewire/protocol/card/swipe";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
 import { asciiLines } from "@swipewire/protocol/readers/ascii-lines";
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
-import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
+import { hidMsr } from "@swipewire/protocol/readers/hid-msr";
+import type { FixedFamily, ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
+import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { hidMsrDescriptors } from "@swipewire/simulator/readers/hid-msr-descriptors";
+import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import fc from "fast-check";
 import t from "tap";
 import idtech from "../../fixtures/idtech.json" with { type: "json" };
@@ -14,9 +18,11 @@ import { findSecret } from "../../system/secrets.ts";
 import { capturedLog } from "../captured-log.ts";
 import { asciiFrame, bytesOf, PAN, TRACK_1, TRACK_2 } from "../test-swipes.ts";
 
-function begin(...families: FixedFamily[]) {
+const nameOf = (family: FixedFamily | ReaderCodec) => (typeof family === "string" ? family : family.family);
+
+function begin(...families: (FixedFamily | ReaderCodec)[]) {
   const log = capturedLog();
-  const transports = families.map((family) => new InProcessTransport({ family, name: `${family} reader` }));
+  const transports = families.map((family) => new InProcessTransport({ family, name: `${nameOf(family)} reader` }));
   const intake = new FrameIntake({ transports, logger: log.logger });
   const swipes: Swipe[] = [];
   const failures: string[] = [];
@@ -40,6 +46,18 @@ t.test("makes a swipe of each family's published frame", async (t) => {
   const clear = begin("magtek-sureswipe", "magtek-magnesafe");
   clear.transports[1]?.deliver(hex(magtek.hid_level2_clear.report));
   t.match(clear.swipes, [{ kind: "clear", family: "magtek-magnesafe" }]);
+});
+
+t.test("makes a swipe of a HID POS report that its reader's own descriptor lays out", async (t) => {
+  for (const { bytes, name } of hidMsrDescriptors) {
+    const codec = hidMsr(bytes);
+    const { deliver, swipes, presence } = begin(codec);
+    deliver(
+      virtualReader(codec, { bdk: new Uint8Array(16), ksn: new Uint8Array(10) }).nextFrame(testCard("visa-no-pin")),
+    );
+    t.match(swipes, [{ kind: "clear", family: "hid-msr", tracks: [{ number: 1 }, { number: 2 }] }], name);
+    t.match(presence, [{ connected: true, family: "hid-msr" }]);
+  }
 });
 
 t.test("tells of each broken frame by its own code, counts it, and takes the next", async (t) => {

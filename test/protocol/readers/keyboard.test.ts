@@ -55,6 +55,17 @@ t.test("the published texts are typed again as they were", async (t) => {
   t.equal(textOf(idtechKeyboard.encode(idtechKeyboard.decode(secured))), idtech.secured_keyboard_mode.text);
 });
 
+t.test("typing a frame leaves it as it was", async (t) => {
+  for (const [codec, bytes] of [
+    [magtekKeyboard, example5],
+    [idtechKeyboard, secured],
+  ] as const) {
+    const frame = codec.decode(bytes);
+    codec.encode(frame);
+    t.strictSame(codec.encode(frame), bytes);
+  }
+});
+
 t.test("a line has as many fields as MagTek's manual names", async (t) => {
   t.equal(magtek.kb_level2.text.split("|").length, magtekVectors.kb_fields.length);
   t.throws(() => magtekKeyboard.decode(line((parts) => parts.pop(), false)), { code: "reader_frame_field" });
