@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { MSR_USAGE_PAGE } from "./hid-msr.ts";
 
 /** What is known of readers of one model beside their family's rules. */
 export const READER_QUIRKS = {
@@ -107,7 +108,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
   },
   { name: "ID TECH Spectrum III hybrid", vendorId: ID_TECH, productId: 0x0401, family: "idtech", quirks: [] },
   { name: "ID TECH", vendorId: ID_TECH, family: "idtech", quirks: ["product-id-varies"] },
-  { name: "HID POS magnetic stripe reader", usagePage: 0x8e, shownAs: "hid", family: "hid-msr", quirks: [] },
+  { name: "HID POS magnetic stripe reader", usagePage: MSR_USAGE_PAGE, shownAs: "hid", family: "hid-msr", quirks: [] },
 ];
 
 export interface DeviceIds {

@@ -22,8 +22,8 @@ import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { isTestTrack } from "../cards/test-ranges.ts";
 import type { InspectedTrack, Inspection, InspectOptions, Profile } from "./inspection.ts";
 
-/** Hashes of a track let its number be guessed, so they stay unseen. */
-const UNSEEN_FIELDS = ["hashedTrack2"];
+/** Hashes and check values over a clear track let its number be guessed, so they stay unseen. */
+const UNSEEN_FIELDS = ["hashedTrack2", "clearTextCrc", "lrc", "checksum"];
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex").toUpperCase();
 /** MagnePrint data is padded with zeros; in short fields zeros mean something. */

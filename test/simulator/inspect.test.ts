@@ -189,6 +189,7 @@ t.test("keyboard text is inspected as its family", async (t) => {
   t.equal(line.profile, "magtek-keyboard");
   t.notOk(line.failure);
   t.ok(line.checks.some(({ name, passed }) => name === "CRC" && passed));
+  t.notMatch(asText(line), /6F36/, "a check value over the clear tracks tells of them");
   const secured = auto(ascii(fixture("idtech").secured_keyboard_mode.text), {});
   t.equal(secured.profile, "idtech-keyboard");
   t.match(asText(secured), /T134000064/);

@@ -26,7 +26,7 @@ const FRAMING = 3;
 export const malformed = (detail: string): ReaderCommandMalformed => new ReaderCommandMalformed({ detail });
 
 /** The XOR of everything from STX to ETX, both included. */
-export const lrcOf = (bytes: Uint8Array): number => bytes.reduce((lrc, byte) => lrc ^ byte, 0);
+const lrcOf = (bytes: Uint8Array): number => bytes.reduce((lrc, byte) => lrc ^ byte, 0);
 
 export function encodeFrame(data: Uint8Array): Uint8Array {
   if (data.length > MAX_DATA) throw malformed(`${data.length} of at most ${MAX_DATA} bytes`);

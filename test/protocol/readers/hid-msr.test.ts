@@ -128,6 +128,26 @@ t.test("any clear frame comes back from its report, whatever the layout", async 
   );
 });
 
+t.test("a damaged descriptor makes a codec that reads any bytes, or a typed failure", async (t) => {
+  Error.stackTraceLimit = 0;
+  let made = 0;
+  fc.assert(
+    fc.property(damaged(plain, packed, two), fc.uint8Array({ maxLength: 400 }), (descriptor, bytes) => {
+      try {
+        const codec = hidMsr(descriptor);
+        made++;
+        const sized = new Uint8Array(reportLength(parseReportDescriptor(descriptor), "input", bytes[0] ?? 0));
+        sized.set(bytes.subarray(0, sized.length));
+        for (const report of [bytes, sized]) codec.examine(report);
+      } catch (failure) {
+        if (!(failure instanceof SwipewireError)) throw failure;
+      }
+    }),
+    { seed: 45, numRuns: fuzzRuns },
+  );
+  t.ok(made > 0, `${made} of ${fuzzRuns} made a codec`);
+});
+
 t.test("damaged reports end in a swipe or a typed failure that shows no digits", async (t) => {
   Error.stackTraceLimit = 0;
   let decoded = 0;
