@@ -47,6 +47,8 @@ export class BaresipAgent {
   /** Ids of calls to hang up as soon as there is a spare call again. */
   #toHangUp: string[] = [];
   #registered = false;
+  /** Whether this run of baresip has come so far that calls can be made. */
+  #up = false;
 
   private constructor(options: BaresipAgentOptions, ringing: RingingForever, folder: string) {
     this.#options = options;
@@ -73,9 +75,9 @@ export class BaresipAgent {
     const call = new BaresipCall({ clock, on, hangUp: (id) => this.#hangUp(id) });
     this.#calls.set(tag, call);
     const dialled =
-      this.#control?.send({ command: "dial", params: callUri(setup.trunk, phone, tag) }) ?? Promise.resolve(false);
-    void dialled.then((ok) => {
-      if (ok) return;
+      this.#control?.send({ command: "dial", params: callUri(setup.trunk, phone, tag) }) ?? Promise.resolve(undefined);
+    void dialled.then((answer) => {
+      if (answer !== undefined) return;
       this.#calls.delete(tag);
       call.end("failed");
     });
@@ -131,6 +133,7 @@ export class BaresipAgent {
       }
       this.#control = control;
       await process.forgetAccount();
+      await this.#askRegistration();
       await this.#dialSpare();
       const why = await over.promise;
       if (why) throw why;
@@ -163,7 +166,8 @@ export class BaresipAgent {
       message: (message) => this.#take(message),
       unreadable: (error) =>
         logger.warn({ code: error instanceof SwipewireError ? error.code : undefined }, "message of baresip dropped"),
-      closed: (error) => end(error ?? new VoiceProcessEnded({ detail: "control connection lost" })),
+      closed: (cause) =>
+        end(cause instanceof SwipewireError ? cause : new VoiceProcessEnded({ detail: "connection lost", cause })),
     };
     while (!given) {
       const control = await BaresipControl.connect(address, clock, on).catch(() => undefined);
@@ -175,21 +179,36 @@ export class BaresipAgent {
   }
 
   #take(message: Exclude<BaresipMessage, { kind: "response" }>): void {
-    const { logger } = this.#options;
     switch (message.kind) {
       case "registered":
-        this.#registered = true;
-        this.#checkReady();
+        this.#setRegistered(true);
         break;
       case "registration-failed":
-        this.#registered = false;
-        logger.warn({ code: VoiceRegistrationRefused.code, status: message.status }, "no registration at the trunk");
+        this.#setRegistered(false, message.status);
         break;
       case "incoming":
         this.#hangUp(message.id);
         break;
       case "call":
         this.#takeCall(message);
+    }
+  }
+
+  /** What came of the registration before anybody listened. */
+  async #askRegistration(): Promise<void> {
+    if (!this.#options.setup.trunk.register) return;
+    const info = (await this.#control?.send({ command: "reginfo" })) ?? "";
+    // In green and in red.
+    if (info.includes("[32mOK")) this.#setRegistered(true);
+    else if (info.includes("[31mERR")) this.#setRegistered(false);
+  }
+
+  #setRegistered(registered: boolean, status?: number): void {
+    this.#registered = registered;
+    if (registered) this.#checkReady();
+    else {
+      const { code } = VoiceRegistrationRefused;
+      this.#options.logger.warn({ code, status }, "the SIP trunk does not accept the registration");
     }
   }
 
@@ -223,7 +242,11 @@ export class BaresipAgent {
   }
 
   #checkReady(): void {
-    if (this.#spare !== undefined && (this.#registered || !this.#options.setup.trunk.register)) this.#ready.resolve();
+    const { setup, logger } = this.#options;
+    if (this.#up || this.#spare === undefined || (setup.trunk.register && !this.#registered)) return;
+    this.#up = true;
+    this.#ready.resolve();
+    logger.info("baresip is up");
   }
 
   /**
@@ -248,6 +271,7 @@ export class BaresipAgent {
     this.#spare = undefined;
     this.#toHangUp = [];
     this.#registered = false;
+    this.#up = false;
     for (const call of this.#calls.values()) call.end("failed");
     this.#calls.clear();
   }

@@ -10,10 +10,13 @@ import type { Call, CallEvent, Prompt, VoiceChannel } from "./voice-channel.ts";
 /** E.164 6.2.1, with the plus sign. It becomes part of a command to baresip, so nothing else may be in it. */
 const PHONE_NUMBER = /^\+[1-9][0-9]{6,14}$/;
 
+/** One for UDP and TCP, the next for TLS. */
+const SIP_PORTS = 2;
+
 export interface BaresipSettings extends SipTrunk {
   /** The IPv4 address to call from; without one, the system's choice. */
   readonly address?: string;
-  /** Of the first language; the others take those after it. 0 takes any free ones. */
+  /** Of the first language, which takes this one and the next; the others take two more each. 0 takes any free ones. */
   readonly sipPort: number;
   readonly rtpPorts: { readonly from: number; readonly to: number };
   /** The operator's own recordings, `<language>/<prompt>.wav`; without it, ours. */
@@ -57,7 +60,7 @@ export class BaresipChannel implements VoiceChannel {
       const setup = {
         trunk: settings,
         ...(address === undefined ? {} : { address }),
-        sipPort: settings.sipPort === 0 ? 0 : settings.sipPort + agents.size,
+        sipPort: settings.sipPort === 0 ? 0 : settings.sipPort + agents.size * SIP_PORTS,
         rtpPorts,
         prompt: recording,
       };

@@ -26,7 +26,7 @@ export class BaresipControl {
   readonly #clock: Clock;
   readonly #on: BaresipControlEvents;
   readonly #reader = new NetstringReader();
-  readonly #waiting = new Map<string, { answer(ok: boolean): void; readonly limit: Timer }>();
+  readonly #waiting = new Map<string, { answer(data: string | undefined): void; readonly limit: Timer }>();
   #lastToken = 0;
 
   private constructor(socket: Socket, clock: Clock, on: BaresipControlEvents) {
@@ -42,7 +42,7 @@ export class BaresipControl {
       this.#reader.wipe();
       for (const { answer, limit } of this.#waiting.values()) {
         limit.cancel();
-        answer(false);
+        answer(undefined);
       }
       this.#waiting.clear();
       on.closed(fault);
@@ -66,12 +66,12 @@ export class BaresipControl {
 
   /**
    * Sends commands in one write, so that nothing happens between them.
-   * @returns whether the last one was carried out; false also when the connection went before its answer came
+   * @returns what the last one's answer says; undefined when it was not carried out, or the connection went before that
    */
-  send(...commands: readonly BaresipCommand[]): Promise<boolean> {
+  send(...commands: readonly BaresipCommand[]): Promise<string | undefined> {
     const tokens = commands.map(() => String(++this.#lastToken));
     const last = tokens.at(-1);
-    if (last === undefined || !this.#socket.writable) return Promise.resolve(false);
+    if (last === undefined || !this.#socket.writable) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const limit = this.#clock.after(ANSWER_LIMIT, () => this.#socket.destroy(new VoiceControlSilent()));
       this.#waiting.set(last, { answer: resolve, limit });
@@ -110,7 +110,7 @@ export class BaresipControl {
       const waiting = this.#waiting.get(message.token);
       this.#waiting.delete(message.token);
       waiting?.limit.cancel();
-      waiting?.answer(message.ok);
+      waiting?.answer(message.ok ? message.data : undefined);
     } else if (message) {
       this.#on.message(message);
     }

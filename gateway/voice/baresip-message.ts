@@ -4,7 +4,7 @@ import Type from "typebox";
 
 /** What baresip's ctrl_tcp says, as far as a call needs it. */
 export type BaresipMessage =
-  | { readonly kind: "response"; readonly token: string; readonly ok: boolean }
+  | { readonly kind: "response"; readonly token: string; readonly ok: boolean; readonly data: string }
   | { readonly kind: "registered" }
   | { readonly kind: "registration-failed"; readonly status: number | undefined }
   /** Somebody calls us. */
@@ -30,6 +30,7 @@ const Message = Type.Object({
   response: Type.Optional(Type.Boolean()),
   ok: Type.Optional(Type.Boolean()),
   token: Type.Optional(Type.String()),
+  data: Type.Optional(Type.String()),
   event: Type.Optional(Type.Boolean()),
   type: Type.Optional(Type.String()),
   direction: Type.Optional(Type.String()),
@@ -55,7 +56,7 @@ export function readBaresipMessage(bytes: Buffer): BaresipMessage | undefined {
     // A peer's reason phrase may be in any encoding: U+FFFD takes the place of what is no UTF-8.
     const message = check(fromJson(bytes.toString("utf8")));
     if (message.response === true) {
-      return { kind: "response", token: message.token ?? "", ok: message.ok === true };
+      return { kind: "response", token: message.token ?? "", ok: message.ok === true, data: message.data ?? "" };
     }
     if (message.type === "REGISTER_OK") return { kind: "registered" };
     if (message.type === "REGISTER_FAIL") return { kind: "registration-failed", status: statusOf(message.param) };

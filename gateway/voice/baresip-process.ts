@@ -30,7 +30,7 @@ export interface ControlAddress {
 }
 
 /** The config file: with no module more than calls need, and none that writes anything down. */
-function configText({ address, sipPort, rtpPorts }: BaresipSetup, control: ControlAddress, folder: string): string {
+function configText({ address, sipPort, rtpPorts }: BaresipSetup, control: ControlAddress): string {
   return [
     ...(address === undefined ? [] : [`net_interface ${address}`]),
     `sip_listen ${address ?? "0.0.0.0"}:${sipPort}`,
@@ -40,7 +40,8 @@ function configText({ address, sipPort, rtpPorts }: BaresipSetup, control: Contr
     "call_local_timeout 5",
     `rtp_ports ${rtpPorts.from}-${rtpPorts.to}`,
     `rtp_timeout ${RTP_TIMEOUT_SECONDS}`,
-    `audio_source aufile,${join(folder, PROMPT_FILE)}`,
+    // From its own folder: baresip cuts a device's name off at 128 characters.
+    `audio_source aufile,${PROMPT_FILE}`,
     // What the payer says goes nowhere.
     "audio_player aubridge,payer",
     "audio_alert aubridge,alert",
@@ -49,7 +50,7 @@ function configText({ address, sipPort, rtpPorts }: BaresipSetup, control: Contr
     "ausrc_channels 1",
     "auplay_channels 1",
     // There are no busy and ringing tones in it to be played.
-    `audio_path ${folder}`,
+    "audio_path .",
     "ringback_disabled yes",
     "statmode_default off",
     "module_path /usr/lib/baresip/modules",
@@ -87,11 +88,11 @@ export class BaresipProcess {
    */
   static async start(setup: BaresipSetup, control: ControlAddress, folder: string): Promise<BaresipProcess> {
     const write = (name: string, content: string | Buffer) => writeFile(join(folder, name), content, { mode: 0o600 });
-    await write("config", configText(setup, control, folder));
+    await write("config", configText(setup, control));
     await write(ACCOUNTS_FILE, `${accountLine(setup.trunk)}\n`);
     await write(PROMPT_FILE, setup.prompt);
     // setpriv: baresip must not outlive a gateway that is killed. What it prints holds every key pressed.
-    const child = spawn("setpriv", ["--pdeathsig", "KILL", "baresip", "-f", folder], { stdio: "ignore" });
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", "baresip", "-f", "."], { cwd: folder, stdio: "ignore" });
     return new BaresipProcess(child, folder);
   }
 

@@ -1,3 +1,4 @@
+import { EventEmitter, on } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { BaresipChannel, type BaresipSettings } from "@swipewire/gateway/voice/baresip-channel";
 import { type Clock, Millis, systemClock } from "@swipewire/protocol/time";
@@ -20,9 +21,14 @@ let seed = process.pid;
 export async function openBaresip(
   t: Test,
   port: number,
-  { clock = systemClock, ...changes }: Partial<BaresipSettings> & { readonly clock?: Clock } = {},
+  {
+    clock = systemClock,
+    connected = true,
+    ...changes
+  }: Partial<BaresipSettings> & { readonly clock?: Clock; readonly connected?: boolean } = {},
 ) {
   const log: string[] = [];
+  const lines = new EventEmitter();
   const voice = await BaresipChannel.open({
     settings: {
       domain: "127.0.0.1",
@@ -40,14 +46,19 @@ export async function openBaresip(
     },
     clock,
     random: seededRandom(seed++),
-    logger: pino({}, { write: (line: string) => void log.push(line) }),
+    logger: pino({}, { write: (line: string) => void lines.emit("line", line, log.push(line)) }),
   });
   t.teardown(async () => {
     await voice.close();
     if (/\+86|138000|sip:/.test(log.join(""))) throw new Error("the log holds a number");
   });
-  await voice.connected;
-  return { voice, log };
+  if (connected) await voice.connected;
+  /** Resolves with the next line that holds `text`. */
+  const logged = async (text: string): Promise<string> => {
+    for await (const [line] of on(lines, "line")) if (line.includes(text)) return line;
+    throw new Error("the log has no end");
+  };
+  return { voice, log, logged };
 }
 
 /** Processes named baresip that this one has started. */

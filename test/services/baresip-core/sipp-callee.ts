@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
 import type { PayerBehaviour } from "../../gateway/voice-suite.ts";
@@ -10,6 +11,9 @@ import type { PayerBehaviour } from "../../gateway/voice-suite.ts";
 const CAPTURES = "/usr/share/sip-tester";
 const KEY_PAUSE_MS = 260;
 const PIN_LENGTH = 4;
+
+/** Of a payer who picks up and hangs up, where all others type. */
+export const LEAVING = "+8613800000000";
 
 /** A UDP port nobody has at the moment. */
 export async function freePort(): Promise<number> {
@@ -30,15 +34,18 @@ export interface RegistrarAccount {
 
 /**
  * Starts sipp as the SIP trunk with its payers behind it; it ends with the test. A payer who types, types the last four
- * digits of the number called and `#`: no digit twice, for a capture has one timestamp, and a repeat would be no new key.
+ * digits of the number called and `#`: none of them 0, and in ascending order, for each capture is a piece of the same
+ * RTP stream, and what goes back in it is dropped as late.
  * @returns the port
  */
 export async function startCallee(t: Test, behaviour: CalleeBehaviour, account?: RegistrarAccount): Promise<number> {
   const port = await freePort();
-  const scenario = join(t.testdir(), "scenario.xml");
+  const folder = mkdtempSync(join(tmpdir(), "swipewire-sipp-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const scenario = join(folder, "scenario.xml");
   writeFileSync(scenario, behaviour === "registrar" && account ? registrar(account) : callee(behaviour));
   const arguments_ = ["-sf", scenario, "-i", "127.0.0.1", "-p", `${port}`, "-mp", `${await freePort()}`, "-nostdin"];
-  const sipp = spawn("sipp", arguments_, { stdio: "ignore" });
+  const sipp = spawn("setpriv", ["--pdeathsig", "KILL", "sipp", ...arguments_], { stdio: "ignore" });
   t.teardown(async () => {
     const gone = once(sipp, "exit");
     if (sipp.exitCode === null && sipp.signalCode === null && sipp.kill("SIGKILL")) await gone;
@@ -148,14 +155,22 @@ function callee(behaviour: CalleeBehaviour): string {
       return scenario(...rings, ...pickUp, pause(200), pressKey("1"), pressKey("3"), ...hangUp);
     default:
       return scenario(
-        invited(findDigits),
+        invited(
+          `${findDigits}<ereg regexp="${LEAVING.slice(1)}@" search_in="msg" check_it="false" assign_to="leaves"/>`,
+        ),
         reply("180 Ringing", CONTACT),
         pause(100),
         ...pickUp,
         pause(300),
+        '<nop next="leave" test="leaves"/>',
         ...typeDigits,
         pressKey("pound"),
         ...hungUp,
+        '<nop next="over"/>',
+        '<label id="leave"/>',
+        ...hangUp,
+        '<label id="over"/>',
+        pause(1),
       );
   }
 }
