@@ -61,5 +61,15 @@ export function setBit(words: Uint32Array, field: number): void {
 export const firstField = (word: number, bits: number): number => word * FIELDS_PER_WORD + Math.clz32(bits) + 1;
 export const withoutFirst = (bits: number): number => (bits & ~(TOP_BIT >>> Math.clz32(bits))) >>> 0;
 
+/** The last field of all words whose bit is set; 0 where none is. */
+export function lastField(words: Uint32Array): number {
+  for (let word = words.length - 1; word >= 0; word--) {
+    const bits = words[word] ?? 0;
+    // The lowest bit alone, and how far from the top it is.
+    if (bits !== 0) return word * FIELDS_PER_WORD + Math.clz32(bits & -bits) + 1;
+  }
+  return 0;
+}
+
 const wordAt = (bytes: Uint8Array, at: number) =>
   (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;

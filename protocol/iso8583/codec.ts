@@ -1,7 +1,7 @@
 import { Iso8583FieldUnknown, Iso8583TrailingBytes } from "../errors.ts";
 import { SwipewireError } from "../failure.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
-import { BITMAP_FIELDS, Bitmaps, firstField, setBit, withoutFirst } from "./bitmap.ts";
+import { BITMAP_FIELDS, Bitmaps, firstField, lastField, setBit, withoutFirst } from "./bitmap.ts";
 import type { Dialect, FieldFormat, Message, Value } from "./dialect.ts";
 import { type Cursor, FieldCodec } from "./field-codec.ts";
 
@@ -65,6 +65,9 @@ interface Draft {
   mti: string;
   readonly fields: Record<number, Value>;
 }
+
+/** Stands in the place of a message's last field until it is read: the object then grows once, and not field by field. */
+const AWAITED = new Uint8Array();
 
 const emptyDraft = (): Draft => ({ tpdu: "", header: "", mti: "", fields: {} });
 
@@ -159,6 +162,9 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
       this.#read(bytes, draft);
     } catch (failure) {
       if (!(failure instanceof SwipewireError)) throw failure;
+      for (const [number, value] of Object.entries(draft.fields)) {
+        if (value === AWAITED) delete draft.fields[Number(number)];
+      }
       return { message: this.#finished(draft), reached: this.#stage, failure };
     }
     return { message: this.#finished(draft), reached: this.#stage };
@@ -184,6 +190,8 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
       words[0] = withoutFirst(words[0] ?? 0);
     }
     this.#stage = "fields";
+    const last = lastField(words);
+    if (last > 0) draft.fields[last] = AWAITED;
     for (let word = 0; word < 4; word++) {
       for (let bits = words[word] ?? 0; bits !== 0; bits = withoutFirst(bits)) {
         const number = firstField(word, bits);
