@@ -141,7 +141,10 @@ const Baresip = Type.Object(
     additionalProperties: false,
     // The keys of SRTP travel in the SIP messages (RFC 4568 9.1).
     if: { properties: { srtp: { const: false } } },
-    else: { properties: { transport: { const: "tls", description: "tls, since srtp is true" } } },
+    else: {
+      required: ["transport"],
+      properties: { transport: { const: "tls", description: "tls, since srtp is true" } },
+    },
   },
 );
 

@@ -122,3 +122,41 @@ t.test("a file that is not there is told, and how one is made", async (t) => {
   const { file } = await configFile(t);
   t.same(problemsOf(join(file, "nowhere")), ["FILE: can't be read (ENOTDIR); swipewire-gateway init makes one"]);
 });
+
+t.test("a SIP trunk is checked for what baresip would take for something else", async (t) => {
+  const trunk = { kind: "baresip", domain: "sip.example.com", user: "+8675512345678", prompts: "prompts" };
+  const { file } = await configFile(t, { voice: trunk });
+  t.match(readConfig({ file, environment: {} }).voice, {
+    ...trunk,
+    prompts: join(file, "../prompts"),
+    transport: "udp",
+    register: false,
+    srtp: false,
+    sipPort: 0,
+    language: "en",
+    languages: [{ prefix: "+86", language: "zh" }],
+  });
+  const problems = async (changes: object) =>
+    problemsOf((await configFile(t, { voice: { ...trunk, ...changes } })).file).map(
+      (line) => line.slice("FILE: voice.".length).split(":")[0],
+    );
+  for (const [changes, fields] of [
+    [{ domain: "sip.example.com;transport=udp" }, ["domain"]],
+    [{ domain: "sip.example.com>\nx" }, ["domain"]],
+    [{ user: "me@elsewhere" }, ["user"]],
+    [{ password: "a;regint=0" }, ["password"]],
+    [{ password: "a\nb" }, ["password"]],
+    [{ password: 'a"b' }, ["password"]],
+    [{ password: "p@ss/w0rd!#$%&'()*+-.:=?[]^_`{|}~" }, []],
+    [{ srtp: true }, ["transport"]],
+    [{ srtp: true, transport: "tls" }, []],
+    [{ address: "::1" }, ["address"]],
+    [{ language: "../../etc" }, ["language"]],
+    [{ languages: [{ prefix: "86", language: "zh" }] }, ["languages.0.prefix"]],
+    [{ sipPort: 70_000 }, ["sipPort"]],
+  ] as const) {
+    t.same(await problems(changes), fields, JSON.stringify(changes));
+  }
+  const { file: secret } = await configFile(t, { voice: { ...trunk, password: "hush hush" } });
+  t.notMatch(problemsOf(secret).join(), "hush");
+});
