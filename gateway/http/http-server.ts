@@ -18,6 +18,7 @@ import {
   HttpRouteUnknown,
   HttpTooManyRequests,
 } from "../errors.ts";
+import { whereabouts } from "../whereabouts.ts";
 import { answerTo, failureBody } from "./http-failures.ts";
 import { BODY_LIMIT } from "./request-body.ts";
 
@@ -123,13 +124,6 @@ function sendFailure(logger: Logger, error: unknown, request: FastifyRequest, re
   else logger.info({ route, code: failure.code }, "a request was refused");
   if (status === 401) reply.header("www-authenticate", "Bearer");
   return reply.code(status).send(failureBody(failure));
-}
-
-/** A foreign error's message, or its cause's, may quote what it choked on: only its kind and its place are logged. */
-function whereabouts(error: unknown): { readonly kind: string; readonly at?: readonly string[] } {
-  if (!(error instanceof Error)) return { kind: typeof error };
-  const lines = error.stack?.slice(`${error}`.length).split("\n") ?? [];
-  return { kind: error.name, at: lines.map((line) => line.trim()).filter((line) => line.startsWith("at ")) };
 }
 
 /** What Node's parser can't read as HTTP never becomes a request. */

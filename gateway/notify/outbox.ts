@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { SmsNotSent } from "../errors.ts";
 import type { Tables } from "../store/schema.ts";
 import type { Store, Transaction } from "../store/store.ts";
+import { whereabouts } from "../whereabouts.ts";
 import { SMS_SCHEDULE, WEBHOOK_SCHEDULE } from "./retry-schedules.ts";
 import type { SmsChannel } from "./sms-channel.ts";
 import { deliverWebhook } from "./webhook-delivery.ts";
@@ -112,7 +113,7 @@ export class Outbox {
     this.#look = this.#look
       .then(() => this.#takeDue())
       .catch((error: unknown) => {
-        this.#logger.error({ err: error }, "the outbox could not be read");
+        this.#logger.error(whereabouts(error), "the outbox could not be read");
         this.#wakeAfter(AFTER_STORE_ERROR);
       });
   }
@@ -139,7 +140,7 @@ export class Outbox {
       this.#lane(merchant_id ?? "sms")
         .add(() => this.#attempt(id))
         .catch((error: unknown) => {
-          this.#logger.error({ err: error, message: id }, "a message could not be handled");
+          this.#logger.error({ ...whereabouts(error), message: id }, "a message could not be handled");
           this.#wakeAfter(AFTER_STORE_ERROR);
         })
         .finally(() => this.#taken.delete(id));

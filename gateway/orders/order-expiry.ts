@@ -1,5 +1,6 @@
 import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
+import { whereabouts } from "../whereabouts.ts";
 import type { Orders } from "./orders.ts";
 
 const SWEEP_EVERY = Seconds(30);
@@ -37,7 +38,7 @@ export class OrderExpiry {
       const expired = await this.#orders.expireOverdue();
       if (expired > 0) this.#logger.info({ expired }, "orders expired");
     } catch (error) {
-      this.#logger.error({ err: error }, "orders could not be expired");
+      this.#logger.error(whereabouts(error), "orders could not be expired");
     }
   }
 }

@@ -17,6 +17,7 @@ import {
 import { statusAt } from "../orders/order-view.ts";
 import type { Orders } from "../orders/orders.ts";
 import type { Store } from "../store/store.ts";
+import { whereabouts } from "../whereabouts.ts";
 import {
   type Authorisation,
   type AuthorisationServices,
@@ -388,7 +389,7 @@ export class Payments {
   async #settleLater(id: string, fault: unknown): Promise<void> {
     let failure = fault;
     for (let attempt = 0; ; attempt++) {
-      this.#logger.fatal({ payment: id, code: codeOf(failure), kind: kindOf(failure) }, "a payment could not go on");
+      this.#logger.fatal({ payment: id, code: codeOf(failure), ...whereabouts(failure) }, "a payment could not go on");
       await this.#pause(attempt);
       // Left to the next process.
       if (this.#closing.signal.aborted) return;
@@ -403,9 +404,9 @@ export class Payments {
   }
 
   #log(payment: PaymentRow, code: string, failure: unknown): void {
-    this.#logger.warn({ payment: payment.id, state: payment.state, code, kind: kindOf(failure) }, "payment went wrong");
+    this.#logger.warn(
+      { payment: payment.id, state: payment.state, code, ...whereabouts(failure) },
+      "payment went wrong",
+    );
   }
 }
-
-/** A foreign error's message may quote what it choked on: only its kind is logged. */
-const kindOf = (failure: unknown) => (failure instanceof Error ? failure.name : typeof failure);

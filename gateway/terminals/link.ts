@@ -19,6 +19,7 @@ import type { MqttCredentials } from "../broker/embedded-broker.ts";
 import { LinkFault, LinkMessageExpired, LinkTopicUnknown } from "../errors.ts";
 import type { Orders } from "../orders/orders.ts";
 import type { PaymentNotice, Payments, Reception } from "../payments/payments.ts";
+import { whereabouts } from "../whereabouts.ts";
 import type { Terminals } from "./terminals.ts";
 import { UnacknowledgedMessages } from "./unacknowledged.ts";
 
@@ -296,8 +297,7 @@ export class TerminalLink {
   #count(failure: unknown, terminal?: string): void {
     const { code, message } = failure instanceof SwipewireError ? failure : new LinkFault({ cause: failure });
     this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1);
-    // A foreign error's message may quote what it choked on: only its kind is logged.
-    this.#logger.warn({ code, terminal, kind: failure instanceof Error ? failure.name : typeof failure }, message);
+    this.#logger.warn({ code, terminal, ...whereabouts(failure) }, message);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
+import { whereabouts } from "../whereabouts.ts";
 import type { Terminals } from "./terminals.ts";
 
 const LOOK_EVERY = Seconds(2);
@@ -22,7 +23,7 @@ export class RevocationWatch {
     this.#timer = this.#clock.after(LOOK_EVERY, () => {
       this.#look = this.#terminals
         .announceRevocations()
-        .catch((error) => this.#logger.error({ err: error }, "revoked terminals could not be looked for"));
+        .catch((error) => this.#logger.error(whereabouts(error), "revoked terminals could not be looked for"));
       this.start();
     });
   }
