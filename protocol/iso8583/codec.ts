@@ -137,7 +137,11 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
           at = this.#field(number).write(value, out, at);
         }
       }
-      if (mac) this.#field(BITMAP_FIELDS).write(mac(out.subarray(this.#mtiAt, at)), out, at);
+      if (mac) {
+        const made = mac(out.subarray(this.#mtiAt, at));
+        this.#field(BITMAP_FIELDS).measure(made);
+        this.#field(BITMAP_FIELDS).write(made, out, at);
+      }
       return out;
     } catch (error) {
       out.fill(0);

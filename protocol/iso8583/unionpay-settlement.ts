@@ -1,5 +1,6 @@
 import { SettlementTotalsInvalid } from "../errors.ts";
 import {
+  currencyCode,
   messageFrom,
   NETWORK_CODE,
   OPERATOR,
@@ -50,16 +51,17 @@ const GROUP_DIGITS = TOTALS_DIGITS + RESULT_DIGITS;
  * 0500, to be built with a MAC: closes a batch with the terminal's totals. The reply's field 39 says that it was taken,
  * its field 48 whether the bank's totals are the same ({@link readTotals}). If they are not, each transaction of the batch
  * follows in a {@link batchUploadRequest}, and a {@link batchUploadEndRequest} after the last.
+ * @throws CurrencyUnsupported | SettlementTotalsInvalid
  */
 export const settlementRequest = (
   pos: PosTerminal,
-  { trace, batch }: BatchIdentity,
+  { trace, batch, currency }: BatchIdentity & { readonly currency: string },
   totals: Pick<SettlementTotals, "domestic" | "foreign">,
 ): UnionPayMessage =>
   messageFrom(pos, "0500", {
     11: six(trace),
     48: writeTotals({ ...totals, domesticResult: "not compared", foreignResult: "not compared" }),
-    49: "156",
+    49: currencyCode(currency),
     60: SETTLEMENT_TYPE + six(batch) + NETWORK_CODE.settlement,
     63: OPERATOR,
   });

@@ -2,10 +2,9 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import { FrameReader } from "@swipewire/protocol/iso8583/framing";
 import fc from "fast-check";
 import t from "tap";
+import { fuzzRuns } from "../../fuzz-runs.ts";
 import { anyMessageOf, dialects, wrapped } from "./dialect-samples.ts";
 
-/** CI sets more; each run is one damaged input. */
-const RUNS = Number(process.env["SWIPEWIRE_FUZZ_RUNS"] ?? 3000);
 const SEED = 8583;
 
 const text = (value: Uint8Array) => Buffer.from(value).toString("latin1");
@@ -43,7 +42,7 @@ for (const codec of dialects) {
           return /\((TPDU|header|MTI|bitmap|field \d+)(, offset \d+)?\)$|\(\d+ from offset \d+\)$/.test(error.message);
         }
       }),
-      { numRuns: RUNS, seed: SEED },
+      { numRuns: fuzzRuns, seed: SEED },
     );
   });
 }
@@ -60,6 +59,6 @@ t.test("whatever a stream brings, it gives messages within the limit or a typed 
         return error instanceof SwipewireError && error.code === "iso8583_frame_length";
       }
     }),
-    { numRuns: RUNS, seed: SEED },
+    { numRuns: fuzzRuns, seed: SEED },
   );
 });

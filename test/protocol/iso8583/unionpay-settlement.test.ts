@@ -13,7 +13,7 @@ import t from "tap";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 const pos = { tpdu: "6000000000", header: "603100311003", terminal: "11115007", merchant: "123456789111115" };
-const batch = { trace: 9, batch: 726 };
+const batch = { trace: 9, batch: 726, currency: "CNY" };
 
 t.test("a settlement carries debits and credits of both groups of cards, and no verdict yet", async (t) => {
   const domestic = { debitAmount: 128_00, debitCount: 2, creditAmount: 1_00, creditCount: 1 };

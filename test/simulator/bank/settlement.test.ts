@@ -11,7 +11,7 @@ import t from "tap";
 import { bank, identity, pos, purchase, Terminal, withFields, without } from "./test-terminal.ts";
 
 const closing = (trace: number, totals: Totals, batch = 1) =>
-  settlementRequest(pos, { trace, batch }, { domestic: totals, foreign: NO_TOTALS });
+  settlementRequest(pos, { trace, batch, currency: "CNY" }, { domestic: totals, foreign: NO_TOTALS });
 
 /** Two purchases of batch 1, one of them partly refunded. */
 async function day(terminal: Terminal) {
