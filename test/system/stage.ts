@@ -96,6 +96,7 @@ export async function swipeFor(
   order: MerchantOrder,
   card: TestCard = testCard("unionpay-debit"),
   frame: Uint8Array = reader.nextFrame(card),
+  phone = PHONE,
 ): Promise<void> {
   const { code } = await shop.transactionCode(order);
   session.command({ do: "enter-code", code });
@@ -108,7 +109,7 @@ export async function swipeFor(
     session.command({ do: "card", pin: false });
     return;
   }
-  session.command({ do: "card", pin: true, phone: PHONE });
+  session.command({ do: "card", pin: true, phone });
 }
 
 export const newOrder = (orderNumber: string, amount = 10_000) => ({
