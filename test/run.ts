@@ -96,7 +96,7 @@ await Promise.all(
       file,
     );
     // A file that died before its first test, or has none, has failed too.
-    const ok = results !== null && results.ok && results.count > 0;
+    const ok = results?.ok === true && results.count > 0;
     counts.passed += results?.pass ?? 0;
     counts.failed += ok ? 0 : Math.max(1, results?.fail ?? 0);
     counts.skipped += results?.skip ?? 0;
