@@ -1,8 +1,11 @@
+import { compileDialect } from "@swipewire/protocol/iso8583/codec";
 import type { Dialect } from "@swipewire/protocol/iso8583/dialect";
 import { iso1987, iso1987Binary } from "@swipewire/protocol/iso8583/dialects/iso1987";
+import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import fc from "fast-check";
 import t from "tap";
+import { Iso8583 } from "../../bench/peers.ts";
 import vectors from "../../fixtures/unionpay-8583.json" with { type: "json" };
 import { anyMessageOf, dialects, formatsOf, unwrapped, wrapped } from "./dialect-samples.ts";
 
@@ -46,6 +49,10 @@ for (const codec of dialects) {
         t.equal(parsed.fields[number]?.toString(), new TextEncoder().encode("8D2C0E1A").toString());
         t.equal(hex(codec.macCovered(wire)), hex(covered.at(-1) ?? wire));
         t.equal(hex(codec.build(parsed)), hex(wire));
+      }
+      for (const length of [0, 7, 9]) {
+        const build = () => codec.build({ ...start, fields: {} }, () => new Uint8Array(length));
+        t.throws(build, { code: "iso8583_length_invalid" }, `a MAC of ${length} bytes`);
       }
     },
   );
@@ -191,6 +198,30 @@ t.test("a published ISO 8583:1987 message parses to its fields and builds to the
   t.same(message, { tpdu: "", header: "", mti: "0200", fields });
   t.equal(message && new TextDecoder().decode(codec?.build(message)), text);
 });
+
+t.test(
+  "an independent implementation builds the same bytes, with a second bitmap, and its empty one is read",
+  async (t) => {
+    const codec = compileDialect(iso1987Binary);
+    const fields = { 3: "000000", 4: "000000012800", 11: "013867", 39: "00", 41: "11115007", 49: "156" };
+    const wire = codec.build({
+      tpdu: "",
+      header: "",
+      mti: "0200",
+      fields: {
+        ...fields,
+        52: SensitiveBytes.copyOf(Uint8Array.from(Buffer.from("3D87C8B8FA17C67C", "hex"))),
+        70: "301",
+      },
+    });
+    const peer = { 0: "0200", ...fields, 52: "3D87C8B8FA17C67C" };
+    const same = new Iso8583({ ...peer, 70: "301" }).getBufferMessage();
+    t.equal(Buffer.isBuffer(same) && hex(same), hex(frame(wire)));
+    const emptySecond = new Iso8583(peer).getBufferMessage();
+    const [read] = Buffer.isBuffer(emptySecond) ? new FrameReader().push(emptySecond) : [];
+    t.match(read && codec.parse(read), { mti: "0200", fields });
+  },
+);
 
 t.test("what is sensitive in a field comes as bytes that can be wiped", async (t) => {
   for (const codec of dialects) {
