@@ -122,6 +122,7 @@ export class BaresipAgent {
     const process = await BaresipProcess.start(setup, address, this.#folder);
     const closing = () => over.resolve(undefined);
     signal.addEventListener("abort", closing, { once: true });
+    if (signal.aborted) closing();
     void process.exited.then((status) => over.resolve(new VoiceProcessEnded({ detail: `ended with ${status}` })));
     const limit = clock.after(START_LIMIT, () => over.resolve(new VoiceProcessEnded({ detail: "does not come up" })));
     try {

@@ -185,3 +185,9 @@ t.test("a prompt that can't be played keeps the channel from opening", async (t)
   await t.rejects(openBaresip(t, 9, { prompts }), { code: "voice_prompt_unusable", message: /enter-pin\.wav: no WAV/ });
   await t.rejects(openBaresip(t, 9, { language: "de" }), { code: "voice_prompt_unusable", message: /ENOENT/ });
 });
+
+t.test("a channel closed while it is being opened leaves nothing behind", async (t) => {
+  const { voice } = await openBaresip(t, 9, { connected: false });
+  await voice.close();
+  t.same(baresipChildren(), []);
+});
