@@ -1,11 +1,10 @@
 import { EventEmitter, on } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { BaresipChannel, type BaresipSettings } from "@swipewire/gateway/voice/baresip-channel";
+import { systemRandom } from "@swipewire/protocol/random";
 import { type Clock, Millis, systemClock } from "@swipewire/protocol/time";
 import { pino } from "pino";
 import type { Test } from "tap";
-import { seededRandom } from "../../seeded-random.ts";
-import { freePort } from "./sipp-callee.ts";
 
 export const NUMBER = "+8613800001379";
 
@@ -14,8 +13,6 @@ export const hurried = (times: number): Clock => ({
   now: systemClock.now,
   after: (delay, action) => systemClock.after(Millis(delay / times), action),
 });
-
-let seed = process.pid;
 
 /** A channel over the trunk at `port`, connected; it ends with the test. Nothing it logs holds a number or a digit. */
 export async function openBaresip(
@@ -38,14 +35,15 @@ export async function openBaresip(
       register: false,
       srtp: false,
       address: "127.0.0.1",
-      sipPort: await freePort(),
+      sipPort: 0,
       rtpPorts: { from: 16_384, to: 32_767 },
       language: "en",
       languages: [],
       ...changes,
     },
     clock,
-    random: seededRandom(seed++),
+    // Control addresses must not be those of another test file that runs at the same time.
+    random: systemRandom,
     logger: pino({}, { write: (line: string) => void lines.emit("line", line, log.push(line)) }),
   });
   t.teardown(async () => {
