@@ -17,6 +17,8 @@ export class FieldCodec {
   readonly #name: string;
   readonly #content: ContentCodec;
   readonly #longest: number;
+  /** Bytes of the longest value. */
+  readonly #size: number;
   /** 0 where the length is fixed. */
   readonly #lengthDigits: number;
   readonly #packedLength: boolean;
@@ -29,6 +31,7 @@ export class FieldCodec {
     this.#name = name;
     this.#content = contentCodec(format, dialect);
     this.#longest = "max" in format ? format.max : format.length;
+    this.#size = this.#content.size(this.#longest);
     this.#lengthDigits = "max" in format ? format.lengthDigits : 0;
     this.#packedLength = dialect.digits === "packed";
     this.#prefix = this.#packedLength ? (this.#lengthDigits + 1) >> 1 : this.#lengthDigits;
@@ -71,7 +74,7 @@ export class FieldCodec {
     const { bytes } = cursor;
     const count = this.#lengthDigits === 0 ? this.#longest : this.#readLength(bytes, cursor.at);
     const start = cursor.at + this.#prefix;
-    const end = start + this.#content.size(count);
+    const end = start + (this.#lengthDigits === 0 ? this.#size : this.#content.size(count));
     if (end > bytes.length) throw this.#failure(Iso8583Truncated, start);
     cursor.at = end;
     if (this.#as === "text") {

@@ -66,6 +66,7 @@ class PackedContent implements ContentCodec {
   }
 
   text(bytes: Uint8Array, at: number, count: number): string | undefined {
+    if (count === 0) return "";
     const characters = scratch(count);
     return this.#unpack(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
   }
@@ -153,12 +154,16 @@ class CharacterContent implements ContentCodec {
   }
 
   text(bytes: Uint8Array, at: number, count: number): string | undefined {
+    if (!this.#allows(bytes, at, count)) return undefined;
     const characters = scratch(count);
-    return this.#check(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
+    for (let i = 0; i < count; i++) characters[i] = bytes[at + i] ?? 0;
+    return String.fromCharCode.apply(null, characters);
   }
 
   copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
-    return this.#check(bytes, at, into.length, into);
+    if (!this.#allows(bytes, at, into.length)) return false;
+    for (let i = 0; i < into.length; i++) into[i] = bytes[at + i] ?? 0;
+    return true;
   }
 
   fault(bytes: Uint8Array, at: number, count: number): Fault {
@@ -169,12 +174,10 @@ class CharacterContent implements ContentCodec {
     return { Kind: this.refused, at };
   }
 
-  #check(bytes: Uint8Array, at: number, count: number, into: number[] | Uint8Array): boolean {
+  #allows(bytes: Uint8Array, at: number, count: number): boolean {
     let allowed = this.#first;
-    for (let i = 0; i < count; i++) {
-      const byte = bytes[at + i] ?? 0;
-      if (((CLASSES[byte] ?? 0) & allowed) === 0) return false;
-      into[i] = byte;
+    for (let i = at; i < at + count; i++) {
+      if (((CLASSES[bytes[i] ?? 0] ?? 0) & allowed) === 0) return false;
       allowed = this.#allowed;
     }
     return true;
@@ -272,6 +275,9 @@ export function hexadecimalFault(bytes: Uint8Array, at: number, into: Uint8Array
 const scratches: number[][] = [];
 
 function scratch(length: number): number[] {
-  scratches[length] ??= new Array<number>(length).fill(0);
-  return scratches[length] ?? [];
+  const known = scratches[length];
+  if (known !== undefined) return known;
+  const made = new Array<number>(length).fill(0);
+  scratches[length] = made;
+  return made;
 }

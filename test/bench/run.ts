@@ -5,7 +5,7 @@ import { asTable, isMet } from "./table.ts";
 
 /**
  * What Swipewire does a second of CPU time, beside its peers in the same run. Exit status 1 when a target was missed.
- * `npm run bench` takes about a minute; rates of a busy machine are lower, ratios stay.
+ * `npm run bench` takes half a minute and keeps the garbage collector on the same core; a busy machine lowers the rates.
  */
 const rows = [...iso8583(), ...dukpt(), ...readers()];
 process.stdout.write(`Node ${process.version}, ${process.arch}; operations a second of CPU time, medians\n\n`);
