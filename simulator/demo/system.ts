@@ -86,6 +86,30 @@ export function gatewayConfig(around: {
   };
 }
 
+export interface TerminalOptions extends Pick<SystemOptions, "family" | "clock" | "random" | "logger"> {
+  readonly gatewayUrl: string;
+  /** One-time, for the enrolment. */
+  readonly token: string;
+  readonly stateDir: string;
+}
+
+/** Enrols a terminal and starts its daemon, with a reader plugged in. */
+export async function startTerminal(options: TerminalOptions): Promise<Pick<System, "daemon" | "transport">> {
+  const { gatewayUrl, token, stateDir, family, clock, random, logger } = options;
+  const { identity } = await enrol({ gateway: gatewayUrl, token, name: "Terminal 1", stateDir });
+  const transport = new InProcessTransport({ family, name: `simulated ${family} reader` });
+  const daemon = await startDaemon({
+    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
+    identity,
+    transports: [transport],
+    clock,
+    random,
+    logger,
+  });
+  transport.connect();
+  return { daemon, transport };
+}
+
 const same = <T>(value: T): T => value;
 
 /** Starts bank, phones, shop, gateway and terminal, and introduces them to each other. */
@@ -113,19 +137,16 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   shop.connect({ gatewayUrl: gateway.httpUrl, ...account });
 
   const { token } = await gateway.terminals.issueEnrolmentToken();
-  const stateDir = join(folder, "terminal");
-  const { identity } = await enrol({ gateway: gateway.httpUrl, token, name: "Demo terminal", stateDir });
-  const transport = new InProcessTransport({ family, name: `simulated ${family} reader` });
-  const daemon = await startDaemon({
-    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
-    identity,
-    transports: [transport],
+  const { daemon, transport } = await startTerminal({
+    gatewayUrl: gateway.httpUrl,
+    token,
+    stateDir: join(folder, "terminal"),
+    family,
     clock,
     random,
     logger: logger.child({ program: "daemon" }),
   });
   starting.defer(() => daemon.close());
-  transport.connect();
   await gateway.ready;
 
   const running = starting.move();

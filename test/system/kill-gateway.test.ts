@@ -1,12 +1,9 @@
 import { join } from "node:path";
-import { startDaemon } from "@swipewire/daemon/daemon";
-import { enrol } from "@swipewire/daemon/enrolment/enrol";
-import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import { balance, checkZero, merchantAccount } from "@swipewire/gateway/ledger/ledger";
 import { openStore } from "@swipewire/gateway/store/store";
 import { startBank } from "@swipewire/simulator/bank/bank";
 import { testCard, testCards } from "@swipewire/simulator/cards/test-cards";
-import { gatewayConfig, makeKeyFile, TEST_TMK } from "@swipewire/simulator/demo/system";
+import { gatewayConfig, makeKeyFile, startTerminal, TEST_TMK } from "@swipewire/simulator/demo/system";
 import { startPhones } from "@swipewire/simulator/phone/phones";
 import { startShop } from "@swipewire/simulator/shop/shop";
 import t from "tap";
@@ -61,20 +58,16 @@ t.test("the gateway is killed twice in mid-payment: nothing is lost, nobody is c
   brokerPort = gateway.brokerPort;
   shop.connect({ gatewayUrl: gateway.httpUrl, ...account });
 
-  const stateDir = join(folder, "terminal");
-  const token = await terminalToken(config);
-  const { identity } = await enrol({ gateway: gateway.httpUrl, token, name: "Terminal 1", stateDir });
-  const transport = new InProcessTransport({ family: "magtek-magnesafe", name: "Reader 1" });
-  const daemon = await startDaemon({
-    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
-    identity,
-    transports: [transport],
+  const { daemon, transport } = await startTerminal({
+    gatewayUrl: gateway.httpUrl,
+    token: await terminalToken(config),
+    stateDir: join(folder, "terminal"),
+    family: "magtek-magnesafe",
     clock,
     random,
     logger,
   });
   t.teardown(() => daemon.close());
-  transport.connect();
   const { session } = daemon;
   const payer = { session, shop, deliver: (frame: Uint8Array) => transport.deliver(frame) };
   const card = testCard("unionpay-debit");

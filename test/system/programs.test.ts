@@ -2,10 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { startDaemon } from "@swipewire/daemon/daemon";
-import { enrol } from "@swipewire/daemon/enrolment/enrol";
-import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
-import { gatewayConfig, makeKeyFile } from "@swipewire/simulator/demo/system";
+import { gatewayConfig, makeKeyFile, startTerminal } from "@swipewire/simulator/demo/system";
 import { startShop } from "@swipewire/simulator/shop/shop";
 import t, { type Test } from "tap";
 import { addMerchant, startGatewayProcess, terminalToken, writeConfig } from "./gateway-process.ts";
@@ -68,24 +65,16 @@ t.test("gateway, bank and phones, each a program of its own: a payer is called a
   t.teardown(() => gateway.kill());
   shop.connect({ gatewayUrl: gateway.httpUrl, ...account });
 
-  const stateDir = join(folder, "terminal");
-  const { identity } = await enrol({
-    gateway: gateway.httpUrl,
+  const { daemon, transport } = await startTerminal({
+    gatewayUrl: gateway.httpUrl,
     token: await terminalToken(file),
-    name: "Terminal 1",
-    stateDir,
-  });
-  const transport = new InProcessTransport({ family: "magtek-magnesafe", name: "Reader 1" });
-  const daemon = await startDaemon({
-    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
-    identity,
-    transports: [transport],
+    stateDir: join(folder, "terminal"),
+    family: "magtek-magnesafe",
     clock,
     random,
     logger,
   });
   t.teardown(() => daemon.close());
-  transport.connect();
   const { session } = daemon;
   await untilView(session, (view) => view.gateway);
 
