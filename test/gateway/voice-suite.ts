@@ -35,6 +35,8 @@ export function listener() {
     },
     async until(kind: CallEvent["kind"], count = 1): Promise<void> {
       while (events.filter((event) => event.kind === kind).length < count) {
+        // Nothing comes after the end.
+        if (this.causes.length > 0) throw new Error(`ended as ${this.causes} while waiting for ${kind}`);
         await new Promise<void>((resolve) => {
           waiting = [...waiting, resolve];
         });

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
@@ -50,7 +51,19 @@ export async function startCallee(t: Test, behaviour: CalleeBehaviour, account?:
     const gone = once(sipp, "exit");
     if (sipp.exitCode === null && sipp.signalCode === null && sipp.kill("SIGKILL")) await gone;
   });
+  await Promise.race([
+    untilBound(port),
+    once(sipp, "exit").then(([code]) => {
+      throw new Error(`sipp ended with ${code}`);
+    }),
+  ]);
   return port;
+}
+
+/** Resolves when somebody has this UDP port: an INVITE before that would be answered by the kernel, as unreachable. */
+async function untilBound(port: number): Promise<void> {
+  const entry = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  while (!(await readFile("/proc/net/udp", "utf8")).includes(entry));
 }
 
 const scenario = (...steps: readonly string[]) =>
