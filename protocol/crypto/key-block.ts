@@ -1,4 +1,5 @@
 import { equalBytes } from "@noble/ciphers/utils.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { KeyBlockKeyLength, KeyBlockLength, KeyBlockMacInvalid, KeyBlockNotHex, KeyTooWeak } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
@@ -196,11 +197,7 @@ function checkStrength(protectionKey: Uint8Array, { version, algorithm }: KeyBlo
 }
 
 /** Of ciphertext and MACs only. */
-function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += byte.toString(16).toUpperCase().padStart(2, "0");
-  return text;
-}
+const toHex = (bytes: Uint8Array): string => bytesToHex(bytes).toUpperCase();
 
 function fromHex(text: string): Uint8Array {
   if (!isHex(text)) throw new KeyBlockNotHex();

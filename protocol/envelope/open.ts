@@ -1,3 +1,4 @@
+import { hexToBytes } from "@noble/hashes/utils.js";
 import { flattenedVerify, importJWK } from "jose";
 import type { Swipe, SwipeTrack } from "../card/swipe.ts";
 import { EnvelopeMalformed, EnvelopeSignatureInvalid } from "../errors.ts";
@@ -8,8 +9,6 @@ import { SealHeader } from "./header.ts";
 import type { SealContext } from "./seal.ts";
 
 const checkHeader = checker(SealHeader);
-const fromHex = (text: string) =>
-  Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(i * 2, i * 2 + 2), 16));
 
 /**
  * Hands out the payload's parts in order, each a copy. Nothing is copied before it is known that the parts are the whole
@@ -44,9 +43,9 @@ function cutSwipe(content: SealHeader["content"], payload: Uint8Array): Swipe {
     kind: "encrypted",
     ...reader,
     scheme: content.scheme,
-    ksn: fromHex(content.ksn),
+    ksn: hexToBytes(content.ksn),
     blocks: content.blocks.map(({ length, ...block }) => ({ ...block, ciphertext: take(length) })),
-    hashes: content.hashes.map(({ track, sha1 }) => ({ track, sha1: fromHex(sha1) })),
+    hashes: content.hashes.map(({ track, sha1 }) => ({ track, sha1: hexToBytes(sha1) })),
     clearTracks: tracks(content.tracks),
   };
 }

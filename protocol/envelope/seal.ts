@@ -1,3 +1,4 @@
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { CompactEncrypt, type CryptoKey, FlattenedSign, importJWK } from "jose";
 import type { Swipe, SwipeTrack } from "../card/swipe.ts";
 import type { PublicJwk } from "../messages/fields.ts";
@@ -21,7 +22,6 @@ export interface SealContext {
   readonly at: Instant;
 }
 
-const toHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const cut = (tracks: readonly SwipeTrack[]) => tracks.map(({ number, data }) => ({ number, length: data.length }));
 
 function content(swipe: Swipe): SealHeader["content"] {
@@ -31,13 +31,13 @@ function content(swipe: Swipe): SealHeader["content"] {
     kind: "encrypted",
     ...reader,
     scheme: swipe.scheme,
-    ksn: toHex(swipe.ksn),
+    ksn: bytesToHex(swipe.ksn),
     blocks: swipe.blocks.map(({ tracks, lengths, ciphertext }) => ({
       tracks: [...tracks],
       lengths: [...lengths],
       length: ciphertext.length,
     })),
-    hashes: swipe.hashes.map(({ track, sha1 }) => ({ track, sha1: toHex(sha1) })),
+    hashes: swipe.hashes.map(({ track, sha1 }) => ({ track, sha1: bytesToHex(sha1) })),
     tracks: cut(swipe.clearTracks),
   };
 }

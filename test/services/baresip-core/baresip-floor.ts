@@ -14,6 +14,19 @@ export const hurried = (times: number): Clock => ({
   after: (delay, action) => systemClock.after(Millis(delay / times), action),
 });
 
+/** A trunk on this machine that asks for nothing, but for its port. */
+export const LOCAL_TRUNK = {
+  domain: "127.0.0.1",
+  transport: "udp",
+  user: "gateway",
+  register: false,
+  srtp: false,
+  address: "127.0.0.1",
+  sipPort: 0,
+  rtpPorts: { from: 16_384, to: 32_767 },
+  language: "en",
+} as const;
+
 /** A channel over the trunk at `port`, connected; it ends with the test. Nothing it logs holds a number or a digit. */
 export async function openBaresip(
   t: Test,
@@ -28,16 +41,8 @@ export async function openBaresip(
   const lines = new EventEmitter();
   const voice = await BaresipChannel.open({
     settings: {
-      domain: "127.0.0.1",
+      ...LOCAL_TRUNK,
       port,
-      transport: "udp",
-      user: "gateway",
-      register: false,
-      srtp: false,
-      address: "127.0.0.1",
-      sipPort: 0,
-      rtpPorts: { from: 16_384, to: 32_767 },
-      language: "en",
       languages: [],
       ...changes,
     },

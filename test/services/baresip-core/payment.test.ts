@@ -11,7 +11,7 @@ import {
   untilStep,
   untilView,
 } from "../../system/stage.ts";
-import { NUMBER } from "./baresip-floor.ts";
+import { LOCAL_TRUNK, NUMBER } from "./baresip-floor.ts";
 import { startCallee } from "./sipp-callee.ts";
 
 t.test("a payment is made with the PIN of a real phone call, and its log does not know the number", async (t) => {
@@ -30,16 +30,8 @@ t.test("a payment is made with the PIN of a real phone call, and its log does no
       ...config,
       voice: {
         kind: "baresip",
-        domain: "127.0.0.1",
+        ...LOCAL_TRUNK,
         port,
-        transport: "udp",
-        user: "gateway",
-        register: false,
-        srtp: false,
-        address: "127.0.0.1",
-        sipPort: 0,
-        rtpPorts: { from: 16_384, to: 32_767 },
-        language: "en",
         languages: [{ prefix: "+86", language: "zh" }],
       },
     }),
