@@ -445,10 +445,22 @@ export class AcquirerUnreachable extends failure("acquirer_unreachable", {
   todo: "Pay again in a moment. If it stays so, check the line to the acquirer.",
 }) {}
 
-export class AcquirerChargeNotSent extends failure("acquirer_charge_not_sent", {
-  what: "A charge could not be made into a message to the bank.",
-  means: "Nothing was sent and nothing was charged.",
+export class AcquirerRequestNotSent extends failure("acquirer_request_not_sent", {
+  what: "A request could not be made into a message to the bank.",
+  means: "Nothing was sent, nothing was charged and nothing was given back.",
   todo: "Pay with another card. The cause in the gateway's log names the field that does not fit.",
+}) {}
+
+export class AcquirerReversalRefused extends failure("acquirer_reversal_refused", {
+  what: "The bank refused to undo a transaction.",
+  means: "It may stand at the bank. The order can't be paid again until it is settled; the reversal is repeated.",
+  todo: "Ask the acquirer what became of it, then tell the gateway with `swipewire-gateway payment settle`.",
+}) {}
+
+export class AcquirerRequestRefused extends failure("acquirer_request_refused", {
+  what: "The bank refused a message about a batch.",
+  means: "The batch is not settled yet; its payments are not touched by that.",
+  todo: "Ask the acquirer with the response code that is named here.",
 }) {}
 
 export class AcquirerOutcomeUnknown extends failure("acquirer_outcome_unknown", {

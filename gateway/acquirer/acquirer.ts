@@ -1,8 +1,8 @@
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import type { Instant } from "@swipewire/protocol/time";
 
-/** What identifies a charge to the bank, for its reversal too. Stored before the charge is sent. */
-export interface ChargeIdentity {
+/** What identifies a transaction to the bank, for its reversal too. Stored before it is sent. */
+export interface TransactionIdentity {
   /** System trace audit number, ISO 8583 field 11, 1 to 999999. */
   readonly trace: number;
   /** Batch number, 1 to 999999. */
@@ -15,7 +15,7 @@ export interface ChargeIdentity {
   readonly pin: boolean;
 }
 
-export interface ChargeRequest extends ChargeIdentity {
+export interface ChargeRequest extends TransactionIdentity {
   /** ASCII, start to end sentinel, without LRC. Stays the caller's to wipe. */
   readonly track2: SensitiveBytes;
   readonly track3?: SensitiveBytes;
@@ -25,24 +25,84 @@ export interface ChargeRequest extends ChargeIdentity {
   readonly signOns?: number;
 }
 
-export type ChargeReply =
-  | {
-      readonly kind: "approved";
-      /** Field 38, six letters, digits and spaces, where the bank sends one. */
-      readonly approvalCode?: string;
-      /** Field 37. */
-      readonly retrievalReference?: string;
-    }
+/** What the bank says of a transaction that it approved: a void or refund has to name it by that. */
+export interface Approval {
+  /** Field 38, six letters, digits and spaces, where the bank sends one. */
+  readonly approvalCode?: string;
+  /** Field 37. */
+  readonly retrievalReference?: string;
+  /** Field 13, MMDD. */
+  readonly bankDate?: string;
+}
+
+export type TransactionReply =
+  | ({ readonly kind: "approved" } & Approval)
   | {
       readonly kind: "declined";
       /** Field 39. */
       readonly responseCode: string;
     };
 
+/** A void or refund of a purchase; the card's track was wiped long ago. */
+export interface GiveBackRequest extends Omit<TransactionIdentity, "pin"> {
+  readonly original: {
+    /** Field 37 of the purchase's reply. */
+    readonly retrievalReference: string;
+    readonly batch: number;
+    readonly trace: number;
+    /** Field 13 of the purchase's reply, MMDD. */
+    readonly bankDate: string;
+  };
+}
+
+/** What has a 0400. A refund is an advice, which is repeated until it is answered. */
+export type ReversibleKind = "purchase" | "purchase void";
+
+/** Did the bank know what it was to undo? One that it did not know may still be on its way there. */
+export type ReversalReply = "undone" | "unknown";
+
+/** What went through a batch, in minor units; voids and refunds are credits. */
+export interface BatchTotals {
+  readonly debitAmount: number;
+  readonly debitCount: number;
+  readonly creditAmount: number;
+  readonly creditCount: number;
+}
+
+export interface BatchIdentity {
+  /** Of this message. */
+  readonly trace: number;
+  /** The batch that it is about. */
+  readonly batch: number;
+}
+
+export interface SettlementReply {
+  /** Does the bank's side say the same? If not, the batch's slips are to be uploaded. */
+  readonly balanced: boolean;
+  /** The bank's own. */
+  readonly totals: BatchTotals;
+}
+
+/** One approved transaction of a batch. */
+export interface Slip extends TransactionIdentity, Pick<Approval, "approvalCode" | "retrievalReference"> {
+  readonly kind: ReversibleKind | "refund";
+}
+
+/** A reply that came after its transaction had been given up as unknown. */
+export interface LateReply {
+  readonly batch: number;
+  readonly trace: number;
+  readonly approved: boolean;
+}
+
 /** ISO 8583 field 39 of a reversal: 98 no answer in time, 06 fault of the terminal, A0 the reply's MAC is wrong. */
 export type ReversalReason = "98" | "06" | "A0";
 
-/** A bank's POS channel. */
+/**
+ * A bank's POS channel. Every request throws AcquirerUnreachable | AcquirerRequestNotSent before anything was sent, so that
+ * it had no effect, and AcquirerOutcomeUnknown after it was sent, without a reply that can be trusted; its
+ * `reversalReason` says why. Whatever else is thrown is to be taken for the same.
+ */
 export interface Acquirer {
   /** Signed on and within reach? */
   readonly ready: boolean;
@@ -50,19 +110,35 @@ export interface Acquirer {
   /** How many sign-ons there were. Each brings new working keys, under which the bank reads no earlier PIN block. */
   readonly signOns: number;
 
-  /**
-   * Sends one charge and waits for its reply.
-   * @throws AcquirerUnreachable | AcquirerChargeNotSent before anything was sent: nothing was charged
-   * @throws AcquirerOutcomeUnknown after it was sent, without a reply that can be trusted: reverse it. Its `reversalReason`
-   * says why. Whatever else is thrown is to be taken for the same
-   */
-  charge(request: ChargeRequest): Promise<ChargeReply>;
+  /** Sends one charge and waits for its reply. Of unknown outcome: reverse it. */
+  charge(request: ChargeRequest): Promise<TransactionReply>;
+
+  /** Takes a whole purchase back before its batch is settled. Of unknown outcome: reverse it. */
+  voidPurchase(request: GiveBackRequest): Promise<TransactionReply>;
 
   /**
-   * Sends one reversal and returns once the bank acknowledged that the charge does not stand (also when it never knew it).
-   * @throws AcquirerUnreachable | AcquirerOutcomeUnknown: repeat it
+   * Gives back all of a purchase or a part. Of unknown outcome: repeat it under the same trace and batch, for the bank
+   * carries it out once.
    */
-  reverse(charge: ChargeIdentity, reason: ReversalReason): Promise<void>;
+  refund(request: GiveBackRequest): Promise<TransactionReply>;
+
+  /**
+   * Sends one reversal and returns once the bank acknowledged that the transaction does not stand.
+   * @throws AcquirerReversalRefused when the bank says no in so many words; anything else: repeat it
+   */
+  reverse(transaction: TransactionIdentity, kind: ReversibleKind, reason: ReversalReason): Promise<ReversalReply>;
+
+  /** Closes a batch with the gateway's totals; the same again gets the same answer. Of unknown outcome: repeat it. */
+  settle(batch: BatchIdentity & { readonly currency: string }, totals: BatchTotals): Promise<SettlementReply>;
+
+  /** Uploads one slip of a batch that did not balance; the same again counts once. Of unknown outcome: repeat it. */
+  uploadSlip(slip: Slip): Promise<void>;
+
+  /** Ends the upload of a batch's slips. Of unknown outcome: repeat it. */
+  endUpload(batch: BatchIdentity, count: number): Promise<void>;
+
+  /** Calls `listener` with every reply that comes too late. */
+  onLateReply(listener: (reply: LateReply) => void): void;
 
   close(): Promise<void>;
 }

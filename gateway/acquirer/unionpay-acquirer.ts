@@ -1,7 +1,8 @@
 import { type Failure, SwipewireError } from "@swipewire/protocol/failure";
 import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
-import { type ResponseCode, responseCodes, reversalAcknowledged } from "@swipewire/protocol/iso8583/response-codes";
+import { type ResponseCode, responseCodes } from "@swipewire/protocol/iso8583/response-codes";
 import {
+  batchOf,
   echoRequest,
   macIsRight,
   type PosTerminal,
@@ -10,14 +11,28 @@ import {
   type UnionPayMessage,
   unionPayCodec,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
-import { reversalRequest, transactionRequest } from "@swipewire/protocol/iso8583/unionpay-transactions";
+import {
+  batchUploadEndRequest,
+  batchUploadRequest,
+  NO_TOTALS,
+  readTotals,
+  settlementRequest,
+} from "@swipewire/protocol/iso8583/unionpay-settlement";
+import {
+  reversalRequest,
+  type Transaction,
+  type TransactionName,
+  transactionRequest,
+} from "@swipewire/protocol/iso8583/unionpay-transactions";
 import type { Duration, Timer } from "@swipewire/protocol/time";
 import {
-  AcquirerChargeNotSent,
   AcquirerMacInvalid,
   AcquirerOutcomeUnknown,
   AcquirerReplyMismatch,
   AcquirerReplyUnmatched,
+  AcquirerRequestNotSent,
+  AcquirerRequestRefused,
+  AcquirerReversalRefused,
   AcquirerSignOnRefused,
   AcquirerUnreachable,
 } from "../errors.ts";
@@ -25,10 +40,18 @@ import type { KeyStore } from "../keys/key-store.ts";
 import type {
   Acquirer,
   AcquirerStatus,
-  ChargeIdentity,
-  ChargeReply,
+  BatchIdentity,
+  BatchTotals,
   ChargeRequest,
+  GiveBackRequest,
+  LateReply,
   ReversalReason,
+  ReversalReply,
+  ReversibleKind,
+  SettlementReply,
+  Slip,
+  TransactionIdentity,
+  TransactionReply,
 } from "./acquirer.ts";
 import { BankConnection, type BankConnectionOptions } from "./bank-connection.ts";
 import { PendingReplies } from "./pending-replies.ts";
@@ -42,6 +65,8 @@ export interface UnionPayAcquirerOptions extends BankConnectionOptions, PosTermi
   readonly onStatus?: (status: AcquirerStatus) => void;
 }
 
+/** Field 39 of a reversal whose transaction the bank does not know. */
+const ORIGINAL_UNKNOWN = "25";
 const MAX_TRACE = 999_999;
 /** ISO 8583-1:1987 has field 38 as `an 6`; a terminal refuses a result with any other, and would wait for ever. */
 const AUTHORISATION_CODE = /^[A-Za-z0-9 ]{6}$/;
@@ -58,6 +83,7 @@ export class UnionPayAcquirer implements Acquirer {
   #signOns = 0;
   /** Of sign-ons and echoes, which no store keeps count of. */
   #networkTrace = 0;
+  #onLateReply: (reply: LateReply) => void = () => {};
 
   constructor(options: UnionPayAcquirerOptions) {
     this.#options = options;
@@ -83,23 +109,69 @@ export class UnionPayAcquirer implements Acquirer {
     return this.#failures;
   }
 
-  async charge(request: ChargeRequest): Promise<ChargeReply> {
+  async charge(request: ChargeRequest): Promise<TransactionReply> {
     this.#checkReady();
     // The bank would count it as a wrong PIN of the card.
     if (request.pinBlock && request.signOns !== this.#signOns) {
       throw new AcquirerUnreachable({ detail: "the PIN block's key was replaced" });
     }
-    const { amount, replying } = this.#sendCharge(request);
-    return this.#chargeReply(await replying, amount);
+    return this.#transact("purchase", request);
   }
 
-  async reverse(charge: ChargeIdentity, reason: ReversalReason): Promise<void> {
+  async voidPurchase(request: GiveBackRequest): Promise<TransactionReply> {
     this.#checkReady();
-    const reply = await this.#exchange(reversalRequest(this.#options, "purchase", charge, reason), true);
+    return this.#transact("purchase void", withoutCard(request));
+  }
+
+  async refund(request: GiveBackRequest): Promise<TransactionReply> {
+    this.#checkReady();
+    return this.#transact("refund", withoutCard(request));
+  }
+
+  async reverse(
+    transaction: TransactionIdentity,
+    kind: ReversibleKind,
+    reason: ReversalReason,
+  ): Promise<ReversalReply> {
+    this.#checkReady();
+    const identity = { ...transaction, ...(kind === "purchase void" && { cardAbsent: true as const }) };
+    const reply = await this.#exchange(reversalRequest(this.#options, kind, identity, reason), true);
     const code = reply.fields[39] ?? "absent";
-    if (reversalAcknowledged.has(code)) return;
-    if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
+    const meaning = responseCodes[code];
+    if (code === "00") return "undone";
+    if (code === ORIGINAL_UNKNOWN) return "unknown";
+    if (meaning?.reason === "acquirer_refused" && meaning.follows === "declined")
+      throw new AcquirerReversalRefused({ detail: `field 39 is ${code}` });
+    if (meaning?.follows === "sign-on") void this.#signOn();
     throw new AcquirerOutcomeUnknown({ detail: `field 39 is ${code}`, reversalReason: reason });
+  }
+
+  async settle(batch: BatchIdentity & { currency: string }, totals: BatchTotals): Promise<SettlementReply> {
+    // All cards count as domestic ones: which are not, the bank knows and the gateway does not.
+    const groups = { domestic: totals, foreign: NO_TOTALS };
+    const { fields } = await this.#batchRequest(settlementRequest(this.#options, batch, groups));
+    const { domestic, foreign, domesticResult, foreignResult } = readTotals(fields[48] ?? "");
+    return {
+      balanced: domesticResult === "balanced" && foreignResult !== "unbalanced" && foreignResult !== "failed",
+      totals: {
+        debitAmount: domestic.debitAmount + foreign.debitAmount,
+        debitCount: domestic.debitCount + foreign.debitCount,
+        creditAmount: domestic.creditAmount + foreign.creditAmount,
+        creditCount: domestic.creditCount + foreign.creditCount,
+      },
+    };
+  }
+
+  async uploadSlip({ kind, ...slip }: Slip): Promise<void> {
+    await this.#batchRequest(batchUploadRequest(this.#options, kind, slip));
+  }
+
+  async endUpload(batch: BatchIdentity, count: number): Promise<void> {
+    await this.#batchRequest(batchUploadEndRequest(this.#options, batch, count));
+  }
+
+  onLateReply(listener: (reply: LateReply) => void): void {
+    this.#onLateReply = listener;
   }
 
   async close(): Promise<void> {
@@ -108,8 +180,22 @@ export class UnionPayAcquirer implements Acquirer {
     this.#pending.abandonAll();
   }
 
-  #chargeReply({ fields }: UnionPayMessage, amount: string | undefined): ChargeReply {
-    const { 37: retrievalReference, 38: approvalCode, 39: responseCode = "absent" } = fields;
+  async #transact<N extends TransactionName>(name: N, transaction: Transaction<N>): Promise<TransactionReply> {
+    const { amount, replying } = this.#sendTransaction(name, transaction);
+    return this.#transactionReply(await replying, amount);
+  }
+
+  async #batchRequest(request: UnionPayMessage): Promise<UnionPayMessage> {
+    this.#checkReady();
+    const reply = await this.#exchange(request, true);
+    const code = reply.fields[39] ?? "absent";
+    if (code === "00") return reply;
+    if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
+    throw new AcquirerRequestRefused({ detail: `MTI ${request.mti}, field 39 is ${code}` });
+  }
+
+  #transactionReply({ fields }: UnionPayMessage, amount: string | undefined): TransactionReply {
+    const { 13: bankDate, 37: retrievalReference, 38: approvalCode, 39: responseCode = "absent" } = fields;
     const meaning: ResponseCode | undefined = responseCodes[responseCode];
     switch (meaning?.follows) {
       case "approved":
@@ -122,6 +208,7 @@ export class UnionPayAcquirer implements Acquirer {
           kind: "approved",
           ...(approvalCode !== undefined && AUTHORISATION_CODE.test(approvalCode) && { approvalCode }),
           ...(retrievalReference !== undefined && { retrievalReference }),
+          ...(bankDate !== undefined && { bankDate }),
         };
       case "declined":
       case "enter-pin-again":
@@ -136,16 +223,19 @@ export class UnionPayAcquirer implements Acquirer {
     }
   }
 
-  /** Its copies of track and PIN block are overwritten when it returns. @throws AcquirerUnreachable | AcquirerChargeNotSent */
-  #sendCharge(request: ChargeRequest): { amount: string | undefined; replying: Promise<UnionPayMessage> } {
+  /** Its copies of track and PIN block are overwritten when it returns. @throws AcquirerUnreachable | AcquirerRequestNotSent */
+  #sendTransaction<N extends TransactionName>(
+    name: N,
+    transaction: Transaction<N>,
+  ): { amount: string | undefined; replying: Promise<UnionPayMessage> } {
     let message: UnionPayMessage | undefined;
     try {
-      message = transactionRequest(this.#options, "purchase", request);
+      message = transactionRequest(this.#options, name, transaction);
       return { amount: message.fields[4], replying: this.#exchange(message, true) };
     } catch (cause) {
       if (cause instanceof AcquirerUnreachable) throw cause;
       this.#count(cause);
-      throw new AcquirerChargeNotSent({ cause });
+      throw new AcquirerRequestNotSent({ cause });
     } finally {
       if (message) wipeMessage(message);
     }
@@ -179,7 +269,7 @@ export class UnionPayAcquirer implements Acquirer {
     }
     const waiter = this.#pending.take(replyKey(message.mti, message));
     if (!waiter) {
-      this.#count(new AcquirerReplyUnmatched({ detail: `MTI ${message.mti}` }));
+      this.#takeLate(bytes, message);
       return;
     }
     // Network management carries no MAC: a sign-on's reply is what brings the key.
@@ -192,6 +282,15 @@ export class UnionPayAcquirer implements Acquirer {
     this.#count(cause);
     waiter.reject(new AcquirerOutcomeUnknown({ detail: "wrong MAC", reversalReason: "A0", cause }));
     void this.#signOn();
+  }
+
+  /** A reply that nobody waits for. Only one whose MAC is right is believed. */
+  #takeLate(bytes: Uint8Array, message: UnionPayMessage): void {
+    const { mti, fields } = message;
+    this.#count(new AcquirerReplyUnmatched({ detail: `MTI ${mti}` }));
+    if (mti !== "0210" || !macIsRight(bytes, message, (covered) => this.#options.keys.acquirerMac(covered))) return;
+    const approved = responseCodes[fields[39] ?? ""]?.follows === "approved";
+    this.#onLateReply({ batch: Number(batchOf(message)), trace: Number(fields[11]), approved });
   }
 
   /** Gets new working keys. Until it has them nothing is sent under the old ones. */
@@ -262,5 +361,13 @@ export class UnionPayAcquirer implements Acquirer {
     this.#options.logger.warn({ code, detail: failure?.message }, "a message to or from the bank failed");
   }
 }
+
+const withoutCard = ({ original, ...request }: GiveBackRequest) => ({
+  ...request,
+  pin: false as const,
+  cardAbsent: true as const,
+  retrievalReference: original.retrievalReference,
+  slip: { batch: original.batch, trace: original.trace, date: original.bankDate },
+});
 
 const replyKey = (mti: string, { fields }: UnionPayMessage) => `${mti} ${fields[41]} ${fields[11]}`;

@@ -1,10 +1,10 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { responseCodes } from "@swipewire/protocol/iso8583/response-codes";
 import type { Clock } from "@swipewire/protocol/time";
-import type { Acquirer, ChargeReply, ChargeRequest, ReversalReason } from "../acquirer/acquirer.ts";
+import type { Acquirer, ChargeRequest, ReversalReason, TransactionReply } from "../acquirer/acquirer.ts";
 import {
-  AcquirerChargeNotSent,
   AcquirerOutcomeUnknown,
+  AcquirerRequestNotSent,
   AcquirerUnreachable,
   PaymentCancelled,
   PaymentFault,
@@ -18,7 +18,7 @@ import { startPinConversation } from "./pin-conversation.ts";
 
 /** How an authorisation ended. */
 export type Verdict =
-  | { readonly kind: "approved"; readonly reply: Extract<ChargeReply, { kind: "approved" }> }
+  | { readonly kind: "approved"; readonly reply: Extract<TransactionReply, { kind: "approved" }> }
   /** Nothing was charged. `failure` is absent where the bank said no. */
   | { readonly kind: "declined" | "failed" | "cancelled"; readonly cause: string; readonly failure?: unknown }
   /** Sent, and no answer that can be trusted. */
@@ -117,7 +117,7 @@ async function charge(run: Authorisation, acquirer: Acquirer, pin: EnteredPin | 
   } catch (failure) {
     if (failure instanceof PaymentInterrupted) return { kind: "left" };
     const cause = codeOf(failure);
-    if (failure instanceof AcquirerUnreachable || failure instanceof AcquirerChargeNotSent) {
+    if (failure instanceof AcquirerUnreachable || failure instanceof AcquirerRequestNotSent) {
       return { kind: "failed", cause, failure };
     }
     // Whatever else went wrong, the charge may stand.

@@ -8,9 +8,6 @@ import { mayFollow, type PaymentStateName } from "./states.ts";
 
 export type PaymentRow = Selectable<Tables["payments"]>;
 
-/** Field 11 has six digits. */
-const LAST_NUMBER = 999_999;
-
 export function findPayment(store: Store, id: string): Promise<PaymentRow | undefined> {
   return store.selectFrom("payments").selectAll().where("id", "=", id).executeTakeFirst();
 }
@@ -32,6 +29,8 @@ export async function insertPayment(
     retrieval_reference: null,
     created_at: at,
     state_since: at,
+    owner: null,
+    leased_until: null,
   };
   await trx.insertInto("payments").values(payment).execute();
   await trx
@@ -67,17 +66,6 @@ export async function transition(
     .values({ payment_id: payment.id, from_state: from, to_state: to, cause, at })
     .execute();
   return moved;
-}
-
-/** The next trace number of the acquirer's terminal; a new batch begins where they run out. */
-export async function takeTrace(trx: Transaction): Promise<{ trace: number; batch: number }> {
-  const { next_trace: trace, batch } = await trx.selectFrom("acquirer_sequence").selectAll().executeTakeFirstOrThrow();
-  const wraps = trace === LAST_NUMBER;
-  await trx
-    .updateTable("acquirer_sequence")
-    .set({ next_trace: wraps ? 1 : trace + 1, batch: wraps ? (batch % LAST_NUMBER) + 1 : batch })
-    .execute();
-  return { trace, batch };
 }
 
 /** @throws SwipeReplayed when the sealed swipe was taken before */

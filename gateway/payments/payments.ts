@@ -3,6 +3,7 @@ import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import type { LinkBody } from "@swipewire/protocol/messages/terminal-link";
 import { type Clock, Millis, Seconds, sleep } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
+import { takeTrace } from "../acquirer/bank-transactions.ts";
 import {
   PaymentCancelled,
   PaymentFault,
@@ -36,7 +37,6 @@ import {
   type PaymentRow,
   paymentResult,
   takeSwipeOnce,
-  takeTrace,
   transition,
 } from "./payment-record.ts";
 import { isProgress, type PaymentStateName, progressStates } from "./states.ts";
@@ -276,7 +276,7 @@ export class Payments {
       payment.reversal_reason === "06" || payment.reversal_reason === "A0" ? payment.reversal_reason : NO_ANSWER;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        await unlessAborted(this.#options.acquirer.reverse(chargeIdentity(payment), reason), signal);
+        await unlessAborted(this.#options.acquirer.reverse(chargeIdentity(payment), "purchase", reason), signal);
         await this.#end(payment, { outcome: "reversed", cause: "reversal_acknowledged" });
         return;
       } catch (failure) {

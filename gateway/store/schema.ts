@@ -4,6 +4,18 @@ import type { Instant } from "@swipewire/protocol/time";
 import type { Generated } from "kysely";
 
 /**
+ * `unknown-to-bank`: reversed, and the bank had never heard of it. Should it arrive there after all, it is reversed again.
+ */
+export type BankTransactionState =
+  | "sent"
+  | "not-sent"
+  | "approved"
+  | "declined"
+  | "reversing"
+  | "reversed"
+  | "unknown-to-bank";
+
+/**
  * The tables. No column may hold a track, a PAN, a PIN, a PIN block or a key; secrets that are compared only are kept as
  * SHA-256 (they are random and long, so a slow hash would add nothing). Times are `Instant`s, money is in minor units.
  */
@@ -83,7 +95,7 @@ export interface Tables {
     pin: number;
     /** For the SMS; null once the payment is over and the payer was told. */
     phone: string | null;
-    /** Set, with `batch`, before the charge is sent. */
+    /** Of its last charge; set, with `batch`, before that is sent. */
     trace: number | null;
     batch: number | null;
     reversal_reason: string | null;
@@ -91,6 +103,33 @@ export interface Tables {
     retrieval_reference: string | null;
     created_at: Instant;
     state_since: Instant;
+    /** The gateway process that works on it, `instance/run`; null once the payment is over. */
+    owner: string | null;
+    /** Until when that process has it to itself, unless it says so again. */
+    leased_until: Instant | null;
+  };
+  /** Everything that was sent to the bank and moves money. */
+  bank_transactions: {
+    /** Field 60.2 and 11, which name it. */
+    batch: number;
+    trace: number;
+    kind: "purchase" | "purchase void" | "refund";
+    payment_id: string;
+    /** Of a void or refund. */
+    refund_id: string | null;
+    amount: number;
+    currency: string;
+    /** Was a PIN entered? 0 or 1. */
+    pin: number;
+    state: BankTransactionState;
+    /** Field 39 of its reversal. */
+    reversal_reason: string | null;
+    /** Fields 38, 37 and 13 of the bank's approval. */
+    approval_code: string | null;
+    retrieval_reference: string | null;
+    bank_date: string | null;
+    /** Of its state. */
+    at: Instant;
   };
   /** Append-only: the whole life of every payment. */
   payment_transitions: {

@@ -13,6 +13,7 @@ import {
 import { Migrator } from "kysely/migration";
 import { StoreNotOpened } from "../errors.ts";
 import * as firstTables from "./migrations/0001-first-tables.ts";
+import * as bankTransactions from "./migrations/0002-bank-transactions.ts";
 import type { Tables } from "./schema.ts";
 
 /**
@@ -23,7 +24,10 @@ export type Store = Kysely<Tables>;
 export type Transaction = KyselyTransaction<Tables>;
 
 /** In the order of their names, which is the order they run in. A released migration is never edited. */
-const migrations = { "0001-first-tables": firstTables };
+const migrations = {
+  "0001-first-tables": firstTables,
+  "0002-bank-transactions": bankTransactions,
+};
 
 /** How long a write waits for another process that holds the file (a command of the CLI beside a running gateway). */
 const BUSY_TIMEOUT_MS = 5_000;

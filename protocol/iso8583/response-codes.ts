@@ -60,9 +60,3 @@ export const responseCodes: Readonly<Record<string, ResponseCode>> = {
   "99": { meaning: "PIN format error", reason: "acquirer_refused", follows: "sign-on" },
   A0: { meaning: "MAC failure", reason: "acquirer_refused", follows: "sign-on" },
 };
-
-/**
- * Answers to a reversal after which the charge does not stand: it was undone, or the bank never had it. Any other answer
- * settles nothing, and the reversal is repeated.
- */
-export const reversalAcknowledged: ReadonlySet<string> = new Set(["00", "25"]);

@@ -1,8 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Acquirer, ChargeIdentity, ChargeReply, ChargeRequest } from "@swipewire/gateway/acquirer/acquirer";
-import { AcquirerChargeNotSent, AcquirerOutcomeUnknown, AcquirerUnreachable } from "@swipewire/gateway/errors";
+import type {
+  Acquirer,
+  ChargeRequest,
+  ReversalReply,
+  ReversibleKind,
+  TransactionIdentity,
+  TransactionReply,
+} from "@swipewire/gateway/acquirer/acquirer";
+import { AcquirerOutcomeUnknown, AcquirerRequestNotSent, AcquirerUnreachable } from "@swipewire/gateway/errors";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import type { KeyStore } from "@swipewire/gateway/keys/key-store";
 import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
@@ -51,13 +58,13 @@ export class BankBooks {
   readonly standing = new Map<string, number>();
   readonly reversed = new Set<string>();
 
-  post({ trace, batch, amount }: ChargeIdentity): void {
+  post({ trace, batch, amount }: TransactionIdentity): void {
     const name = `${batch}/${trace}`;
     if (this.standing.has(name)) throw new Error("two charges under one trace number");
     if (!this.reversed.has(name)) this.standing.set(name, amount);
   }
 
-  undo({ trace, batch }: ChargeIdentity): void {
+  undo({ trace, batch }: TransactionIdentity): void {
     this.standing.delete(`${batch}/${trace}`);
     this.reversed.add(`${batch}/${trace}`);
   }
@@ -67,6 +74,10 @@ export class BankBooks {
   }
 }
 
+const notAsked = async (): Promise<never> => {
+  throw new Error("nobody asks this bank for that");
+};
+
 export class TestBank implements Acquirer {
   ready = true;
   signOns = 1;
@@ -74,24 +85,24 @@ export class TestBank implements Acquirer {
   /** Reversals that get no answer before the next one is acknowledged. */
   deafTo = 0;
   readonly charges: ChargeRequest[] = [];
-  readonly reversals: { charge: ChargeIdentity; reason: string }[] = [];
+  readonly reversals: { charge: TransactionIdentity; reason: string }[] = [];
   /** The track and PIN block of the last charge, to see what becomes of them. */
   held: { track2: SensitiveBytes; pinBlock: Uint8Array | undefined; pinBlockThen: Uint8Array | undefined } | undefined;
-  onCharge: (charge: ChargeIdentity) => Promise<void> = async () => {};
+  onCharge: (charge: TransactionIdentity) => Promise<void> = async () => {};
   readonly #books: BankBooks;
 
   constructor(books: BankBooks) {
     this.#books = books;
   }
 
-  async charge(request: ChargeRequest): Promise<ChargeReply> {
+  async charge(request: ChargeRequest): Promise<TransactionReply> {
     const { track2, pinBlock } = request;
     this.held = { track2, pinBlock, pinBlockThen: pinBlock?.slice() };
     this.charges.push(request);
     await this.onCharge(request);
     const { plan } = this;
     if (plan === "unreachable") throw new AcquirerUnreachable();
-    if (plan === "not-sent") throw new AcquirerChargeNotSent();
+    if (plan === "not-sent") throw new AcquirerRequestNotSent();
     if (plan === "approve" || plan === "lost" || plan === "hang") this.#books.post(request);
     if (plan === "hang") return new Promise(() => {});
     if (plan === "lost" || plan === "lost-on-the-way") throw new AcquirerOutcomeUnknown({ reversalReason: "98" });
@@ -99,14 +110,22 @@ export class TestBank implements Acquirer {
     return { kind: "declined", responseCode: plan.decline };
   }
 
-  async reverse(charge: ChargeIdentity, reason: string): Promise<void> {
+  async reverse(charge: TransactionIdentity, _kind: ReversibleKind, reason: string): Promise<ReversalReply> {
     this.reversals.push({ charge, reason });
     if (this.deafTo > 0) {
       this.deafTo--;
       throw new AcquirerOutcomeUnknown({ reversalReason: "98" });
     }
     this.#books.undo(charge);
+    return "undone";
   }
+
+  onLateReply(): void {}
+  voidPurchase = notAsked;
+  refund = notAsked;
+  settle = notAsked;
+  uploadSlip = notAsked;
+  endUpload = notAsked;
 
   async close(): Promise<void> {}
 }

@@ -98,7 +98,7 @@ for (const [plan, story] of [
   [{ decline: "51" }, "declined: insufficient_funds"],
   [{ decline: "55" }, "declined: pin_wrong"],
   ["unreachable", "failed: acquirer_unreachable"],
-  ["not-sent", "failed: acquirer_charge_not_sent"],
+  ["not-sent", "failed: acquirer_request_not_sent"],
 ] as const) {
   t.test(`the order is payable again after ${story}`, async (t) => {
     const f = await floor(t);

@@ -74,6 +74,8 @@ export async function openShopFloor({
         retrieval_reference: null,
         created_at: clock.now(),
         state_since: clock.now(),
+        owner: null,
+        leased_until: null,
       })
       .execute();
     return id;

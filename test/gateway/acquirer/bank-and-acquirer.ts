@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ChargeIdentity, ChargeRequest } from "@swipewire/gateway/acquirer/acquirer";
+import type { ChargeRequest, TransactionIdentity } from "@swipewire/gateway/acquirer/acquirer";
 import { UnionPayAcquirer, type UnionPayAcquirerOptions } from "@swipewire/gateway/acquirer/unionpay-acquirer";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
@@ -118,7 +118,7 @@ export async function signedOn(t: Test, options: Partial<UnionPayAcquirerOptions
 }
 
 let traces = 0;
-export const identity = (amount: number, more: Partial<ChargeIdentity> = {}): ChargeIdentity => ({
+export const identity = (amount: number, more: Partial<TransactionIdentity> = {}): TransactionIdentity => ({
   trace: ++traces,
   batch: 1,
   amount,

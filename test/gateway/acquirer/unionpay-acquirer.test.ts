@@ -91,8 +91,8 @@ t.test("a bank that charges and never answers: the outcome is unknown, and the r
   await clock.advance(REPLY_TIMEOUT);
   await outcome;
   t.ok(acquirer.ready, "one silent charge does not cost the line");
-  await acquirer.reverse(charge, "98");
-  await acquirer.reverse(charge, "98");
+  await acquirer.reverse(charge, "purchase", "98");
+  await acquirer.reverse(charge, "purchase", "98");
   t.equal(bank.books.totalCharged, 0);
 });
 
@@ -104,7 +104,7 @@ t.test(
     const outcome = t.rejects(acquirer.charge(lost), { code: "acquirer_outcome_unknown", reversalReason: "98" });
     await clock.advance(REPLY_TIMEOUT);
     await outcome;
-    await acquirer.reverse(lost, "98");
+    await acquirer.reverse(lost, "purchase", "98");
     const { trace, batch } = lost;
     t.same(await acquirer.charge(withoutPin(10_00, { trace, batch })), { kind: "declined", responseCode: "12" });
     t.equal(bank.books.totalCharged, 0);
@@ -118,7 +118,7 @@ t.test("a late answer goes to nobody, and is counted", async (t) => {
   await until(() => bank.books.totalCharged === 10_69);
   await clock.advance(REPLY_TIMEOUT);
   await outcome;
-  await acquirer.reverse(charge, "98");
+  await acquirer.reverse(charge, "purchase", "98");
   await clock.advance(Seconds(30));
   await until(() => acquirer.failures.get("acquirer_reply_unmatched") === 1);
   t.match(await acquirer.charge(withoutPin(1_00)), { kind: "approved" });
@@ -133,7 +133,7 @@ t.test("a wrong MAC on the answer: the outcome is unknown, and the terminal sign
   t.notOk(acquirer.ready);
   await t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_unreachable" });
   await until(() => acquirer.ready);
-  await acquirer.reverse(charge, "A0");
+  await acquirer.reverse(charge, "purchase", "A0");
   t.equal(bank.books.totalCharged, 0);
 });
 
@@ -157,7 +157,7 @@ t.test("keys that another sign-on made stale are replaced", async (t) => {
   await t.rejects(first.charge(charge), { code: "acquirer_outcome_unknown", reversalReason: "A0" });
   t.equal(host.failures.get("bank_mac_invalid"), 1);
   await until(() => first.ready);
-  await first.reverse(charge, "A0");
+  await first.reverse(charge, "purchase", "A0");
   t.match(await first.charge(withoutPin(1_00)), { kind: "approved" });
 });
 
@@ -167,10 +167,10 @@ t.test(
     const { acquirer, bank, clock } = await signedOn(t);
     const charge = withoutPin(10_67);
     await t.rejects(acquirer.charge(charge), { code: "acquirer_outcome_unknown", reversalReason: "98" });
-    await t.rejects(acquirer.reverse(charge, "98"), { code: "acquirer_unreachable" });
+    await t.rejects(acquirer.reverse(charge, "purchase", "98"), { code: "acquirer_unreachable" });
     await clock.advance(Seconds(1));
     await until(() => acquirer.ready);
-    await acquirer.reverse(charge, "98");
+    await acquirer.reverse(charge, "purchase", "98");
     t.equal(bank.books.totalCharged, 0);
   },
 );
@@ -200,7 +200,7 @@ t.test("a bank killed between request and reply, and started again with the same
   await clock.advance(Seconds(30));
   await until(() => acquirer.ready);
   t.equal(restarted.books.totalCharged, 10_68);
-  await acquirer.reverse(charge, "98");
+  await acquirer.reverse(charge, "purchase", "98");
   t.equal(restarted.books.totalCharged, 0);
 });
 
@@ -210,7 +210,7 @@ t.test("a bank that is not there at the start is found when it comes", async (t)
   const changes: boolean[] = [];
   const terminal = acquirer(t, clock, port, await keyStore(t), { onStatus: ({ ready }) => changes.push(ready) });
   await t.rejects(terminal.charge(withoutPin(1_00)), { code: "acquirer_unreachable" });
-  await t.rejects(terminal.reverse(identity(1_00), "98"), { code: "acquirer_unreachable" });
+  await t.rejects(terminal.reverse(identity(1_00), "purchase", "98"), { code: "acquirer_unreachable" });
   await close();
   const host = await bank(t, clock, { port });
   await clock.advance(Seconds(30));
@@ -236,7 +236,7 @@ t.test(
     t.same(await acquirer.charge(charge), first);
     t.same(await acquirer.charge({ ...charge, amount: 8_00 }), { kind: "declined", responseCode: "94" });
     t.equal(bank.books.totalCharged, 7_00);
-    await acquirer.reverse(charge, "06");
+    await acquirer.reverse(charge, "purchase", "06");
     t.same(await acquirer.charge(charge), { kind: "declined", responseCode: "12" }, "what was undone stays undone");
   },
 );
@@ -246,7 +246,7 @@ t.test("a second message with a trace that is under way is not sent", async (t) 
   const charge = withoutPin(10_68);
   const outcome = t.rejects(acquirer.charge(charge), { code: "acquirer_outcome_unknown" });
   await t.rejects(acquirer.charge(charge), {
-    code: "acquirer_charge_not_sent",
+    code: "acquirer_request_not_sent",
     cause: { code: "acquirer_trace_in_use" },
   });
   await until(() => bank.books.journal.length === 1);
@@ -266,7 +266,7 @@ t.test("a charge that does not fit the bank's messages is not sent, and its copi
   ] as const) {
     const charge = withoutPin(1_00, unfit);
     copies();
-    await t.rejects(acquirer.charge(charge), { code: "acquirer_charge_not_sent", cause: { code } });
+    await t.rejects(acquirer.charge(charge), { code: "acquirer_request_not_sent", cause: { code } });
     t.ok(copies().every((call) => "returned" in call && call.returned.wiped));
   }
   t.equal(bank.books.journal.length, 0);
