@@ -63,11 +63,16 @@ interface Draft {
   tpdu: string;
   header: string;
   mti: string;
-  readonly fields: Record<number, Value>;
+  fields: Record<number, Value>;
 }
 
 /** Stands in the place of a message's last field until it is read: the object then grows once, and not field by field. */
 const AWAITED = new Uint8Array();
+
+/** Objects of that one entry, by field: a copy has room for every field up to it. */
+const AWAITING: readonly Readonly<Record<number, Value>>[] = Array.from({ length: 2 * BITMAP_FIELDS + 1 }, (_, last) =>
+  last === 0 ? {} : { [last]: AWAITED },
+);
 
 const emptyDraft = (): Draft => ({ tpdu: "", header: "", mti: "", fields: {} });
 
@@ -194,12 +199,12 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
       words[0] = withoutFirst(words[0] ?? 0);
     }
     this.#stage = "fields";
-    const last = lastField(words);
-    if (last > 0) draft.fields[last] = AWAITED;
+    const fields = { ...AWAITING[lastField(words)] };
+    draft.fields = fields;
     for (let word = 0; word < 4; word++) {
       for (let bits = words[word] ?? 0; bits !== 0; bits = withoutFirst(bits)) {
         const number = firstField(word, bits);
-        draft.fields[number] = this.#field(number).read(cursor);
+        fields[number] = this.#field(number).read(cursor);
       }
     }
     this.#stage = "end";

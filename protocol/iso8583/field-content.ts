@@ -38,15 +38,69 @@ const NIBBLES = {
   z: Uint8Array.from({ length: 16 }, (_, nibble) => (nibble < 10 || nibble === 13 ? ZERO + nibble : 0)),
 };
 
+/** All texts of one to four digits, by how many they are and by the number they say: pieces are quicker than characters. */
+const DIGIT_TEXTS = Array.from({ length: 5 }, (_, count) =>
+  Array.from({ length: 10 ** count }, (_, number) => (count === 0 ? "" : String(number).padStart(count, "0"))),
+);
+const [, , TWO_DIGITS = [], , FOUR_DIGITS = []] = DIGIT_TEXTS;
+
+/** Digits in ASCII. @returns undefined when one is something else */
+function digitText(bytes: Uint8Array, at: number, count: number): string | undefined {
+  let text = "";
+  let number = 0;
+  let gathered = 0;
+  for (let i = at; i < at + count; i++) {
+    const digit = (bytes[i] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+    if (++gathered === 4) {
+      text += FOUR_DIGITS[number] ?? "";
+      number = 0;
+      gathered = 0;
+    }
+  }
+  return gathered === 0 ? text : text + (DIGIT_TEXTS[gathered]?.[number] ?? "");
+}
+
+const NOT_DIGITS = 0xff;
+/** The number that two packed digits say, by their byte. */
+const PACKED_NUMBERS = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >> 4 < 10 && (byte & 0xf) < 10 ? (byte >> 4) * 10 + (byte & 0xf) : NOT_DIGITS,
+);
+
+/** Digits two to a byte. @returns undefined when one is something else, or the pad of an odd count is not zero */
+function packedDigitText(bytes: Uint8Array, at: number, count: number, right: boolean): string | undefined {
+  const end = at + ((count + 1) >> 1);
+  let text = "";
+  let i = at;
+  for (; i + 2 <= end; i += 2) {
+    const first = PACKED_NUMBERS[bytes[i] ?? 0] ?? NOT_DIGITS;
+    const second = PACKED_NUMBERS[bytes[i + 1] ?? 0] ?? NOT_DIGITS;
+    if (first === NOT_DIGITS || second === NOT_DIGITS) return undefined;
+    text += FOUR_DIGITS[first * 100 + second] ?? "";
+  }
+  if (i < end) {
+    const last = PACKED_NUMBERS[bytes[i] ?? 0] ?? NOT_DIGITS;
+    if (last === NOT_DIGITS) return undefined;
+    text += TWO_DIGITS[last] ?? "";
+  }
+  if ((count & 1) === 0) return text;
+  const pad = right ? 0 : count;
+  if (text.charCodeAt(pad) !== ZERO) return undefined;
+  return right ? text.slice(1) : text.slice(0, count);
+}
+
 /** Digits and track characters, two to a byte. */
 class PackedContent implements ContentCodec {
   readonly refused = Iso8583DigitInvalid;
   readonly #nibbles: Uint8Array;
   readonly #right: boolean;
+  readonly #digits: boolean;
 
   constructor(content: "n" | "z", justify: FieldFormat["justify"]) {
     this.#nibbles = NIBBLES[content];
     this.#right = justify === "right";
+    this.#digits = content === "n";
   }
 
   size(count: number): number {
@@ -66,7 +120,7 @@ class PackedContent implements ContentCodec {
   }
 
   text(bytes: Uint8Array, at: number, count: number): string | undefined {
-    if (count === 0) return "";
+    if (this.#digits) return packedDigitText(bytes, at, count, this.#right);
     const characters = scratch(count);
     return this.#unpack(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
   }
@@ -131,10 +185,12 @@ class CharacterContent implements ContentCodec {
   readonly refused: FailureClass<string>;
   readonly #first: number;
   readonly #allowed: number;
+  readonly #digits: boolean;
 
   constructor(content: Exclude<FieldContent, "b">) {
     this.#allowed = ALLOWED[content];
     this.#first = content === "x+n" ? SIGN : this.#allowed;
+    this.#digits = content === "n";
     this.refused = content === "n" || content === "z" ? Iso8583DigitInvalid : Iso8583CharacterInvalid;
   }
 
@@ -154,15 +210,24 @@ class CharacterContent implements ContentCodec {
   }
 
   text(bytes: Uint8Array, at: number, count: number): string | undefined {
-    if (!this.#allows(bytes, at, count)) return undefined;
+    if (this.#digits) return digitText(bytes, at, count);
     const characters = scratch(count);
-    for (let i = 0; i < count; i++) characters[i] = bytes[at + i] ?? 0;
+    let allowed = this.#first;
+    for (let i = 0; i < count; i++, allowed = this.#allowed) {
+      const character = bytes[at + i] ?? 0;
+      if (((CLASSES[character] ?? 0) & allowed) === 0) return undefined;
+      characters[i] = character;
+    }
     return String.fromCharCode.apply(null, characters);
   }
 
   copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
-    if (!this.#allows(bytes, at, into.length)) return false;
-    for (let i = 0; i < into.length; i++) into[i] = bytes[at + i] ?? 0;
+    let allowed = this.#first;
+    for (let i = 0; i < into.length; i++, allowed = this.#allowed) {
+      const character = bytes[at + i] ?? 0;
+      if (((CLASSES[character] ?? 0) & allowed) === 0) return false;
+      into[i] = character;
+    }
     return true;
   }
 
@@ -172,15 +237,6 @@ class CharacterContent implements ContentCodec {
       if (((CLASSES[bytes[i] ?? 0] ?? 0) & allowed) === 0) return { Kind: this.refused, at: i };
     }
     return { Kind: this.refused, at };
-  }
-
-  #allows(bytes: Uint8Array, at: number, count: number): boolean {
-    let allowed = this.#first;
-    for (let i = at; i < at + count; i++) {
-      if (((CLASSES[bytes[i] ?? 0] ?? 0) & allowed) === 0) return false;
-      allowed = this.#allowed;
-    }
-    return true;
   }
 }
 

@@ -79,9 +79,11 @@ export function iso8583(): Row[] {
   return [
     { subject: "0200 build, ISO 8583:1987 ASCII", ours: build87, peer: peerBuild, times: 8 },
     { subject: "0200 build, ISO 8583:1987 ASCII", ours: build87, published: JPOS.build },
+    { subject: "0200 build, UnionPay", ours: buildUnionPay, peer: peerBuild, times: 8 },
     { subject: "0200 build, UnionPay", ours: buildUnionPay, published: JPOS.build },
     { subject: "0200 parse, ISO 8583:1987 ASCII", ours: parse87, peer: peerParse, times: 8 },
     { subject: "0200 parse, ISO 8583:1987 ASCII", ours: parse87, published: JPOS.parse },
+    { subject: "0200 parse, UnionPay", ours: parseUnionPay, peer: peerParse, times: 8 },
     { subject: "0200 parse, UnionPay", ours: parseUnionPay, published: JPOS.parse },
   ];
 }

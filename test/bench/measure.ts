@@ -1,6 +1,6 @@
 /** CPU time that one round of a contender takes: far above the clock's own step. */
-const ROUND_MICROSECONDS = 150_000;
-const ROUNDS = 7;
+const ROUND_MICROSECONDS = 50_000;
+const ROUNDS = 21;
 
 export interface Contender {
   readonly name: string;
@@ -12,7 +12,13 @@ export interface Rate {
   readonly name: string;
   /** Operations a second of CPU time, all threads of this process together; the median of the rounds. */
   readonly perSecond: number;
+  /** The same, round by round. */
+  readonly rounds: readonly number[];
 }
+
+/** How many times as quick: the median over the rounds, since the two of one round had the same machine. */
+export const timesAsQuick = (ours: Rate, peer: Rate): number =>
+  median(ours.rounds.map((rate, round) => rate / (peer.rounds[round] ?? rate)));
 
 /** What the last operation returned, so that none is for nothing. */
 export let kept: unknown;
@@ -27,7 +33,7 @@ export function measure<const C extends readonly Contender[]>(contenders: C): { 
       rounds[i]?.push((count * 1e6) / microsecondsOf(contender, count));
     });
   }
-  const rates = contenders.map(({ name }, i) => ({ name, perSecond: median(rounds[i] ?? []) }));
+  const rates = contenders.map(({ name }, i) => ({ name, perSecond: median(rounds[i] ?? []), rounds: rounds[i] }));
   return rates as { [K in keyof C]: Rate };
 }
 

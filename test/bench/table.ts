@@ -1,4 +1,4 @@
-import type { Rate } from "./measure.ts";
+import { type Rate, timesAsQuick } from "./measure.ts";
 
 /** One line of the table. */
 export interface Row {
@@ -17,7 +17,7 @@ export interface Row {
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 export const isMet = ({ ours, peer, times, within }: Row): boolean =>
-  (times === undefined || peer === undefined || ours.perSecond >= times * peer.perSecond) &&
+  (times === undefined || peer === undefined || timesAsQuick(ours, peer) >= times) &&
   (within === undefined || 1e6 / ours.perSecond <= within);
 
 /** Plain text, a row a line. */
@@ -29,7 +29,7 @@ export function asTable(rows: readonly Row[]): string {
       `${whole.format(ours.perSecond)}/s`,
       `${(1e6 / ours.perSecond).toFixed(2)} us`,
       peer ? `${peer.name} ${whole.format(peer.perSecond)}/s` : (published ?? ""),
-      peer ? `${(ours.perSecond / peer.perSecond).toFixed(1)} times` : "",
+      peer ? `${timesAsQuick(ours, peer).toFixed(1)} times` : "",
       times === undefined && within === undefined
         ? ""
         : `${isMet(row) ? "met" : "MISSED"}: ${times === undefined ? `${within} us at most` : `${times} times at least`}`,
