@@ -1,7 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
 import { isoTime, systemClock } from "@swipewire/protocol/time";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { pino } from "pino";
 import type { GatewayConfig } from "./config/config-schema.ts";
 import { makeDataDirectory } from "./config/data-directory.ts";
@@ -9,6 +9,7 @@ import { CONFIG_FILE_VARIABLE, readConfig } from "./config/read-config.ts";
 import { GatewayConfigInvalid } from "./errors.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
+import { PaymentRecords, printPayment } from "./payments/payment-records.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { Terminals } from "./terminals/terminals.ts";
 
@@ -96,6 +97,26 @@ async function revokeTerminal(terminal: string, flags: Flags): Promise<void> {
   );
 }
 
+const withPayments = <T>(flags: Flags, work: (records: PaymentRecords) => Promise<T>): Promise<T> =>
+  withStore(configOf(flags), (store) => work(new PaymentRecords(store)));
+
+async function listPayments(flags: Flags & { all?: true }): Promise<void> {
+  const rows = await withPayments(flags, (records) => records.list({ all: flags.all === true }));
+  say(`${"id".padEnd(36)}  ${"since".padEnd(24)}  ${"state".padEnd(10)}  amount`);
+  for (const { payment, since, state, amount, currency } of rows) {
+    say(`${payment}  ${isoTime(since)}  ${state.padEnd(10)}  ${amount} ${currency}`);
+  }
+}
+
+async function showPayment(payment: string, flags: Flags): Promise<void> {
+  for (const line of await withPayments(flags, (records) => printPayment(records, payment))) say(line);
+}
+
+async function settlePayment(payment: string, flags: Flags & { as: "reversed" | "approved" }): Promise<void> {
+  await withPayments(flags, (records) => records.rule(payment, flags.as));
+  say(`Payment ${payment} will be ${flags.as}, as soon as the running gateway reads it: within a minute.`);
+}
+
 async function init(directory: string): Promise<void> {
   const { config, keys } = await makeDataDirectory(directory);
   say(`${config}: the config. Set the bank's address and the terminal's numbers there.`);
@@ -153,6 +174,22 @@ export async function main(argv: string[]): Promise<void> {
   command(terminal, "revoke", "shut a terminal out, for good")
     .argument("<id>", "its id, as `terminal list` shows it")
     .action(revokeTerminal);
+
+  const payment = program.command("payment").description("the payments");
+  command(payment, "list", "show the payments that are under way, newest first")
+    .option("--all", "also those that are over")
+    .action(listPayments);
+  command(payment, "show", "show the whole life of a payment, and what was sent to the bank for it")
+    .argument("<id>", "its id, as `payment list` shows it")
+    .action(showPayment);
+  command(payment, "settle", "end a reversal that the bank does not acknowledge, once it is known what the bank did")
+    .argument("<id>", "its id, as `payment list` shows it")
+    .addOption(
+      new Option("--as <outcome>", "whether the charge stands at the bank (approved) or not (reversed)")
+        .choices(["reversed", "approved"])
+        .makeOptionMandatory(),
+    )
+    .action(settlePayment);
 
   try {
     await program.parseAsync(argv);

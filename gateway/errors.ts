@@ -217,6 +217,24 @@ export class PaymentCancelled extends failure("payment_cancelled", {
   todo: "Swipe again to pay after all.",
 }) {}
 
+export class PaymentWithdrawn extends failure("payment_withdrawn", {
+  what: "The merchant cancelled the order while it was being paid.",
+  means: "Nothing was charged.",
+  todo: "Ask the merchant.",
+}) {}
+
+export class PaymentReversalOverdue extends failure("payment_reversal_overdue", {
+  what: "The bank has not acknowledged a reversal for an hour.",
+  means: "Whether the charge stands is not known. Its order can't be paid again; the reversal is repeated.",
+  todo: "Ask the acquirer what became of it, then tell the gateway with `swipewire-gateway payment settle`.",
+}) {}
+
+export class PaymentNotSettleable extends failure("payment_not_settleable", {
+  what: "Only a payment that is being reversed can be settled by hand.",
+  means: "Nothing was changed.",
+  todo: "Look at the payment with `swipewire-gateway payment show`.",
+}) {}
+
 export class PaymentTimedOut extends failure("payment_timed_out", {
   what: "A step of the payment took longer than it may.",
   means: "Before the charge was sent nothing was charged; after it, the charge is undone.",

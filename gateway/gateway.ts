@@ -124,7 +124,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     acquirer,
     voice,
     clock,
+    random,
     logger,
+    instance: config.instance,
     signingKey: (terminal) => terminals.signingKey(terminal),
     tell: (terminal, notice) => link.tell(terminal, notice),
   });
@@ -144,7 +146,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     logger,
     routes: [
-      merchantRoutes({ merchants, orders }),
+      merchantRoutes({ merchants, orders, payments }),
       payRoutes({ orders }),
       enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
       healthRoutes({ checkStore: () => sql`select 1`.execute(store), acquirerReady: () => acquirer.ready }),

@@ -1,7 +1,7 @@
 import type { Instant } from "@swipewire/protocol/time";
 import type { Selectable } from "kysely";
 import type { BankTransactionState, Tables } from "../store/schema.ts";
-import type { Transaction } from "../store/store.ts";
+import type { Store, Transaction } from "../store/store.ts";
 import type { Approval, ReversalReason } from "./acquirer.ts";
 
 export type BankTransaction = Selectable<Tables["bank_transactions"]>;
@@ -28,18 +28,17 @@ export async function recordSending(
   facts: Pick<BankTransaction, "kind" | "payment_id" | "refund_id" | "amount" | "currency" | "pin">,
   at: Instant,
 ): Promise<BankTransaction> {
-  const transaction: BankTransaction = {
+  const transaction = {
     ...facts,
     ...(await takeTrace(trx)),
-    state: "sent",
+    state: "sent" as const,
     reversal_reason: null,
     approval_code: null,
     retrieval_reference: null,
     bank_date: null,
     at,
   };
-  await trx.insertInto("bank_transactions").values(transaction).execute();
-  return transaction;
+  return trx.insertInto("bank_transactions").values(transaction).returningAll().executeTakeFirstOrThrow();
 }
 
 /** Writes down what became of it. */
@@ -70,3 +69,14 @@ export async function recordOutcome(
     .where("trace", "=", trace)
     .execute();
 }
+
+export const findBankTransaction = (
+  store: Store | Transaction,
+  { batch, trace }: BankTransactionKey,
+): Promise<BankTransaction | undefined> =>
+  store
+    .selectFrom("bank_transactions")
+    .selectAll()
+    .where("batch", "=", batch)
+    .where("trace", "=", trace)
+    .executeTakeFirst();

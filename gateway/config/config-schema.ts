@@ -149,6 +149,12 @@ const Baresip = Type.Object(
 );
 
 export const GatewayConfig = strict({
+  /** Names this gateway among those that share a store and a broker. */
+  instance: Type.String({
+    pattern: "^[a-z0-9-]{1,32}$",
+    default: "gateway",
+    description: "1 to 32 lower-case letters, digits and hyphens",
+  }),
   http: strict({
     host,
     port: listenPort,

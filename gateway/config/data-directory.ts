@@ -9,6 +9,7 @@ const KEY_FILE = "keys.json";
 
 /** Everything on this machine, with the addresses that the simulator listens on. */
 const EXAMPLE: GatewayConfig = {
+  instance: "gateway",
   http: { host: "127.0.0.1", port: 8080, publicUrl: "http://127.0.0.1:8080", trustedProxies: [] },
   store: { path: "gateway.sqlite" },
   keys: { file: KEY_FILE },

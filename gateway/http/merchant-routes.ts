@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiKeyRefused, IdempotencyKeyMissing } from "../errors.ts";
 import type { Merchants } from "../merchants/merchants.ts";
 import type { Orders } from "../orders/orders.ts";
+import type { Payments } from "../payments/payments.ts";
 import { bodyReader } from "./request-body.ts";
 
 const readNewOrder = bodyReader(NewOrder);
@@ -18,7 +19,15 @@ declare module "fastify" {
 }
 
 /** What a merchant's server does with its orders. */
-export function merchantRoutes({ merchants, orders }: { merchants: Merchants; orders: Orders }) {
+export function merchantRoutes({
+  merchants,
+  orders,
+  payments,
+}: {
+  merchants: Merchants;
+  orders: Orders;
+  payments: Pick<Payments, "cancelOrder">;
+}) {
   return (app: FastifyInstance): void => {
     app.decorateRequest("merchant", "");
     // Before the body is read: nobody without a key gets that far.
@@ -42,7 +51,7 @@ export function merchantRoutes({ merchants, orders }: { merchants: Merchants; or
     );
 
     app.post<OrderParams>("/v1/orders/:order/cancel", { onRequest }, (request) =>
-      orders.cancel(request.merchant, request.params.order),
+      payments.cancelOrder(request.merchant, request.params.order),
     );
   };
 }

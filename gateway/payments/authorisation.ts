@@ -1,26 +1,32 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
-import { responseCodes } from "@swipewire/protocol/iso8583/response-codes";
-import type { Clock } from "@swipewire/protocol/time";
-import type { Acquirer, ChargeRequest, ReversalReason, TransactionReply } from "../acquirer/acquirer.ts";
+import { type ResponseAction, responseCodes } from "@swipewire/protocol/iso8583/response-codes";
+import { type Clock, type Instant, Seconds, sleep } from "@swipewire/protocol/time";
+import type { Acquirer, Approval, ChargeRequest, ReversalReason } from "../acquirer/acquirer.ts";
+import type { BankTransactionKey } from "../acquirer/bank-transactions.ts";
 import {
   AcquirerOutcomeUnknown,
   AcquirerRequestNotSent,
   AcquirerUnreachable,
+  OrderExpired,
   PaymentCancelled,
   PaymentFault,
   PaymentInterrupted,
+  PaymentWithdrawn,
 } from "../errors.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { VoiceChannel } from "../voice/voice-channel.ts";
 import type { OpenedCard } from "./opened-card.ts";
 import type { PaymentRow } from "./payment-record.ts";
 import { startPinConversation } from "./pin-conversation.ts";
+import { unlessAborted } from "./reversals.ts";
 
 /** How an authorisation ended. */
 export type Verdict =
-  | { readonly kind: "approved"; readonly reply: Extract<TransactionReply, { kind: "approved" }> }
-  /** Nothing was charged. `failure` is absent where the bank said no. */
-  | { readonly kind: "declined" | "failed" | "cancelled"; readonly cause: string; readonly failure?: unknown }
+  | { readonly kind: "approved"; readonly approval: Approval }
+  /** Nothing was charged. */
+  | { readonly kind: "declined"; readonly cause: string; readonly follows: ResponseAction | undefined }
+  /** Nothing was charged. */
+  | { readonly kind: "failed" | "cancelled"; readonly cause: string; readonly failure: unknown }
   /** Sent, and no answer that can be trusted. */
   | { readonly kind: "unknown"; readonly cause: string; readonly reason: ReversalReason; readonly failure: unknown }
   /** The gateway stops while the bank is being asked: left to whoever recovers. */
@@ -37,35 +43,66 @@ export interface AuthorisationServices {
 export interface Authorisation {
   payment: PaymentRow;
   readonly card: OpenedCard;
+  /** Of the order. */
+  readonly payableUntil: Instant;
   /** Aborted with the failure that ends it: cancelled, out of time, the gateway stops. */
   readonly stop: AbortController;
-  /** Set when the charge can't be held back any more. */
+  /** Set while the charge can't be held back. */
   atBank: boolean;
+  /** Set when the bank refused the charge that the payment's trace names. */
+  declined: boolean;
 }
 
 /** Writes a state down; resolves when it is committed. */
 export type Enter = (state: "calling" | "collecting" | "charging", cause: string) => Promise<void>;
 
+/** A wrong PIN may be a slip of the finger; after a second one the payer swipes again. */
+const CALLS = 2;
+const RETRIES = 1;
+/** Long enough for a sign-on. */
+const RETRY_PAUSE = Seconds(3);
+
 /**
- * Asks for the PIN where the card has one, then asks the bank. Never throws; the card and the PIN block are overwritten
- * when it resolves, whichever way.
+ * Asks for the PIN where the card has one, then asks the bank, and both once more where the bank's answer allows it. Never
+ * throws; the card and the PIN block are overwritten when it resolves, whichever way.
  */
 export async function authorise(run: Authorisation, services: AuthorisationServices, enter: Enter): Promise<Verdict> {
+  const { acquirer, clock } = services;
   let pin: EnteredPin | undefined;
+  let cause = run.payment.pin ? "card_with_pin" : "card_without_pin";
+  let calls = 0;
+  let retries = 0;
   try {
-    try {
+    for (;;) {
       // Before the payer's phone rings in vain.
-      if (!services.acquirer.ready) throw new AcquirerUnreachable();
-      if (run.payment.pin) pin = await askPin(run, services, enter);
+      if (!acquirer.ready) throw new AcquirerUnreachable();
+      if (run.payment.pin && !pin) {
+        pin = await askPin(run, services, enter, cause);
+        calls++;
+        cause = "pin_entered";
+      }
       run.stop.signal.throwIfAborted();
       run.atBank = true;
-      await enter("charging", pin ? "pin_entered" : "card_without_pin");
+      await enter("charging", cause);
+      run.declined = false;
       run.stop.signal.throwIfAborted();
-    } catch (failure) {
-      const kind = failure instanceof PaymentCancelled ? "cancelled" : "failed";
-      return { kind, cause: codeOf(failure), failure };
+      const verdict = await charge(run, acquirer, pin);
+      if (verdict.kind !== "declined") return verdict;
+      run.declined = true;
+      cause = verdict.cause;
+      const again = whatFollows(verdict.follows, pin !== undefined);
+      if (again === "call" && calls < CALLS && clock.now() < run.payableUntil) {
+        pin?.pinBlock.fill(0);
+        pin = undefined;
+      } else if (again === "retry" && retries++ < RETRIES) {
+        await sleep(clock, RETRY_PAUSE, run.stop.signal);
+      } else {
+        return verdict;
+      }
     }
-    return await charge(run, services.acquirer, pin);
+  } catch (failure) {
+    const kind = isCancellation(failure) ? "cancelled" : "failed";
+    return { kind, cause: codeOf(failure), failure };
   } finally {
     // Hangs up, where the payer is still on the phone.
     run.stop.abort(new PaymentFault());
@@ -74,17 +111,29 @@ export async function authorise(run: Authorisation, services: AuthorisationServi
   }
 }
 
+/** A sign-on replaces the key that the PIN block is under, and the PIN is gone. */
+function whatFollows(action: ResponseAction | undefined, hasPin: boolean): "call" | "retry" | undefined {
+  if (action === "enter-pin-again" && hasPin) return "call";
+  return action === "sign-on" && !hasPin ? "retry" : undefined;
+}
+
+const isCancellation = (failure: unknown) =>
+  failure instanceof PaymentCancelled || failure instanceof PaymentWithdrawn || failure instanceof OrderExpired;
+
 type EnteredPin = Required<Pick<ChargeRequest, "pinBlock" | "signOns">>;
 
 async function askPin(
   run: Authorisation,
   { acquirer, keys, voice, clock }: AuthorisationServices,
   enter: Enter,
+  cause: string,
 ): Promise<EnteredPin> {
   const { phone } = run.payment;
   if (phone === null) throw new PaymentFault({ detail: "no phone number" });
   run.stop.signal.throwIfAborted();
-  await enter("calling", "card_with_pin");
+  await enter("calling", cause);
+  // Not before it is written down that the bank refused the charge.
+  run.atBank = false;
   let signOns = 0;
   const conversation = startPinConversation({
     voice,
@@ -112,8 +161,9 @@ async function charge(run: Authorisation, acquirer: Acquirer, pin: EnteredPin | 
       ...pin,
     });
     const reply = await unlessAborted(asked, stop.signal);
-    if (reply.kind === "approved") return { kind: "approved", reply };
-    return { kind: "declined", cause: responseCodes[reply.responseCode]?.reason ?? "card_declined" };
+    if (reply.kind === "approved") return { kind: "approved", approval: reply };
+    const meaning = responseCodes[reply.responseCode];
+    return { kind: "declined", cause: meaning?.reason ?? "card_declined", follows: meaning?.follows };
   } catch (failure) {
     if (failure instanceof PaymentInterrupted) return { kind: "left" };
     const cause = codeOf(failure);
@@ -127,25 +177,18 @@ async function charge(run: Authorisation, acquirer: Acquirer, pin: EnteredPin | 
 }
 
 /** What names the charge to the bank. @throws PaymentFault before the payment has a trace number */
-export function chargeIdentity({ trace, batch, amount, currency, pin }: PaymentRow) {
+function chargeIdentity(payment: PaymentRow) {
+  const { amount, currency, pin } = payment;
+  return { ...chargeKey(payment), amount, currency, pin: pin === 1 };
+}
+
+/** The number of a payment's last charge. @throws PaymentFault before it has one */
+export function chargeKey({ trace, batch }: PaymentRow): BankTransactionKey {
   if (trace === null || batch === null) throw new PaymentFault({ detail: "no trace number" });
-  return { trace, batch, amount, currency, pin: pin === 1 };
+  return { trace, batch };
 }
 
 /** The code of a failure of ours; `payment_fault` for any other error, whose message is not to be trusted with data. */
 export function codeOf(failure: unknown): string {
   return failure instanceof SwipewireError ? failure.code : PaymentFault.code;
-}
-
-/** Waits for `promise`, or rejects with the signal's reason. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

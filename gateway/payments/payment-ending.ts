@@ -1,6 +1,7 @@
 import type { PaymentOutcome } from "@swipewire/protocol/messages/terminal-link";
 import type { WebhookEvent } from "@swipewire/protocol/messages/webhook";
 import { type Instant, isoTime } from "@swipewire/protocol/time";
+import type { Approval } from "../acquirer/acquirer.ts";
 import { postSale } from "../ledger/ledger.ts";
 import type { Outbox } from "../notify/outbox.ts";
 import type { Orders } from "../orders/orders.ts";
@@ -16,9 +17,13 @@ export interface Ending {
   readonly outcome: PaymentOutcome;
   /** Why it is over, as a code; kept as the payment's reason unless that is set already or the payment is approved. */
   readonly cause: string;
-  readonly approvalCode?: string | undefined;
-  readonly retrievalReference?: string | undefined;
+  readonly approval?: Approval;
   readonly at: Instant;
+}
+
+export interface EndedPayment {
+  readonly payment: PaymentRow;
+  readonly orderPayable: boolean;
 }
 
 const webhookTypes: Readonly<Record<PaymentOutcome, WebhookEvent["type"]>> = {
@@ -45,16 +50,18 @@ export async function endPayment(
   trx: Transaction,
   { orders, outbox }: EndingServices,
   payment: PaymentRow,
-  { outcome, cause, approvalCode, retrievalReference, at }: Ending,
-): Promise<{ payment: PaymentRow; orderPayable: boolean }> {
+  { outcome, cause, approval, at }: Ending,
+): Promise<EndedPayment> {
   const approved = outcome === "approved";
   const ended = await transition(trx, payment, outcome, {
     cause,
     at,
     reason: approved ? null : (payment.reason ?? cause),
     phone: null,
-    approval_code: approvalCode ?? null,
-    retrieval_reference: retrievalReference ?? null,
+    owner: null,
+    leased_until: null,
+    approval_code: approval?.approvalCode ?? null,
+    retrieval_reference: approval?.retrievalReference ?? null,
   });
   const status = await orders.endPayment(trx, payment.order_id, approved ? "paid" : "payable");
   const order = await trx

@@ -15,7 +15,19 @@ export function findPayment(store: Store, id: string): Promise<PaymentRow | unde
 /** Writes down a payment in its first state. */
 export async function insertPayment(
   trx: Transaction,
-  facts: Pick<PaymentRow, "id" | "order_id" | "terminal_id" | "amount" | "currency" | "pin" | "phone" | "masked_pan">,
+  facts: Pick<
+    PaymentRow,
+    | "id"
+    | "order_id"
+    | "terminal_id"
+    | "amount"
+    | "currency"
+    | "pin"
+    | "phone"
+    | "masked_pan"
+    | "owner"
+    | "leased_until"
+  >,
   at: Instant,
 ): Promise<PaymentRow> {
   const payment: PaymentRow = {
@@ -29,8 +41,8 @@ export async function insertPayment(
     retrieval_reference: null,
     created_at: at,
     state_since: at,
-    owner: null,
-    leased_until: null,
+    cancel_cause: null,
+    ruling: null,
   };
   await trx.insertInto("payments").values(payment).execute();
   await trx
@@ -43,7 +55,8 @@ export async function insertPayment(
 /**
  * Takes a payment from the state it is known to be in to another, and appends that to its history.
  * @param cause why, as a code
- * @throws PaymentTransitionRefused when the table of states does not allow it, or the payment is in another state by now
+ * @throws PaymentTransitionRefused when the table of states does not allow it, or the payment is in another state or
+ * another process's by now
  */
 export async function transition(
   trx: Transaction,
@@ -58,9 +71,10 @@ export async function transition(
     .set({ ...changes, state: to, state_since: at })
     .where("id", "=", payment.id)
     .where("state", "=", from)
+    .where("owner", "is", payment.owner)
     .returningAll()
     .executeTakeFirst();
-  if (!moved) throw new PaymentTransitionRefused({ detail: `no longer ${from}, to ${to}` });
+  if (!moved) throw new PaymentTransitionRefused({ detail: `no longer ${from} or no longer ours, to ${to}` });
   await trx
     .insertInto("payment_transitions")
     .values({ payment_id: payment.id, from_state: from, to_state: to, cause, at })

@@ -1,10 +1,14 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
+import type { MerchantOrder } from "@swipewire/protocol/messages/merchant-api";
 import type { LinkBody } from "@swipewire/protocol/messages/terminal-link";
-import { type Clock, Millis, Seconds, sleep } from "@swipewire/protocol/time";
+import type { Random } from "@swipewire/protocol/random";
+import { type Clock, Millis, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import { takeTrace } from "../acquirer/bank-transactions.ts";
+import type { ReversalReason } from "../acquirer/acquirer.ts";
+import { recordOutcome, recordSending } from "../acquirer/bank-transactions.ts";
 import {
+  OrderExpired,
   PaymentCancelled,
   PaymentFault,
   PaymentForeign,
@@ -13,23 +17,24 @@ import {
   PaymentPhoneMissing,
   PaymentTimedOut,
   PaymentUnknown,
+  PaymentWithdrawn,
   SwipeTooOld,
 } from "../errors.ts";
 import { statusAt } from "../orders/order-view.ts";
-import type { Orders } from "../orders/orders.ts";
-import type { Store } from "../store/store.ts";
+import type { OrderRow, Orders } from "../orders/orders.ts";
+import type { Store, Transaction } from "../store/store.ts";
 import { whereabouts } from "../whereabouts.ts";
 import {
   type Authorisation,
   type AuthorisationServices,
   authorise,
-  chargeIdentity,
+  chargeKey,
   codeOf,
-  unlessAborted,
   type Verdict,
 } from "./authorisation.ts";
+import { type LeaseNews, Leases } from "./leases.ts";
 import { type OpenedCard, openCard } from "./opened-card.ts";
-import { type Ending, type EndingServices, endPayment } from "./payment-ending.ts";
+import { type EndedPayment, type Ending, type EndingServices, endPayment } from "./payment-ending.ts";
 import {
   advanceReaderCounter,
   findPayment,
@@ -39,6 +44,7 @@ import {
   takeSwipeOnce,
   transition,
 } from "./payment-record.ts";
+import { Reversals, repeatAfter } from "./reversals.ts";
 import { isProgress, type PaymentStateName, progressStates } from "./states.ts";
 
 /** What the terminal is told without having asked. */
@@ -58,15 +64,22 @@ export interface PaymentsOptions extends AuthorisationServices, EndingServices {
   readonly signingKey: (terminal: string) => Promise<PublicJwk>;
   /** Tells a terminal where its payment stands; a later notice of a payment takes the place of an earlier one. */
   readonly tell: (terminal: string, notice: PaymentNotice) => void;
+  readonly random: Random;
   readonly logger: Logger;
+  /** Names this gateway among those that share the store. */
+  readonly instance: string;
 }
 
 /** ISO 8583:1987 field 39 of a reversal after a restart: no answer was received. */
 const NO_ANSWER = "98";
 /** A terminal holds a sealed swipe for 45 seconds, and its clock may be half a minute off. */
 const SEAL_LIFETIME = Seconds(75);
-const FIRST_REPEAT_MS = 1_000;
-const LONGEST_REPEAT_MS = 60_000;
+
+/** A payment that this process works on, and the end of that work. */
+interface Live {
+  readonly run: Authorisation;
+  readonly over: Promise<void>;
+}
 
 /**
  * Payments, from a sealed swipe to its outcome, as `states.ts` draws them. A payment's id is made up by its terminal and
@@ -79,17 +92,22 @@ export class Payments {
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** Authorisations under way, by payment. */
-  readonly #live = new Map<string, Authorisation>();
+  readonly #live = new Map<string, Live>();
   /** What is asked about one payment is answered in turn. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #background = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  readonly #leases: Leases;
+  readonly #reversals: Reversals;
 
   constructor(options: PaymentsOptions) {
     this.#options = options;
     this.#store = options.store;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#leases = new Leases(options);
+    this.#reversals = new Reversals(options, this.#closing.signal);
+    options.acquirer.onLateReply((reply) => this.#reversals.take(reply));
   }
 
   /**
@@ -121,10 +139,7 @@ export class Payments {
   cancel(terminal: string, payment: string): Promise<Reception> {
     return this.#inTurn(payment, async () => {
       const live = this.#live.get(payment);
-      if (live?.payment.terminal_id === terminal && !live.atBank) {
-        live.stop.abort(new PaymentCancelled());
-        return {};
-      }
+      if (live?.run.payment.terminal_id === terminal && this.#callOff(live.run, new PaymentCancelled())) return {};
       const settled = await this.#settled(terminal, payment);
       if (!settled) return this.#refuse(terminal, payment, PaymentUnknown.code);
       return live && settled.refused === undefined ? { refused: PaymentNotCancellable.code } : settled;
@@ -142,19 +157,29 @@ export class Payments {
     );
   }
 
+  /**
+   * Makes an order payable no longer, for its merchant. A payment of it that has not reached the bank is ended first.
+   * @throws OrderUnknown | OrderBeingPaid | OrderPaid | OrderExpired
+   */
+  async cancelOrder(merchantId: string, orderId: string): Promise<MerchantOrder> {
+    const { order } = await this.#options.orders.get(merchantId, orderId);
+    const payment = await this.#store
+      .updateTable("payments")
+      .set({ cancel_cause: PaymentWithdrawn.code })
+      .where("order_id", "=", order)
+      .where("state", "in", ["accepted", "calling", "collecting"])
+      .returning("id")
+      .executeTakeFirst();
+    const live = payment && this.#live.get(payment.id);
+    // Where another process has it, that one sees the cause the next time it renews its leases.
+    if (live && this.#callOff(live.run, new PaymentWithdrawn())) await live.over;
+    return this.#options.orders.cancel(merchantId, orderId);
+  }
+
   /** Ends or goes on to undo what an earlier process left unfinished. Call once, before anything else. */
   async recover(): Promise<void> {
-    const unfinished = await this.#store
-      .selectFrom("payments")
-      .selectAll()
-      .where("state", "in", Object.keys(progressStates) as (keyof typeof progressStates)[])
-      .execute();
-    for (const payment of unfinished) {
-      const resumed = this.#resume(payment, PaymentInterrupted.code);
-      this.#keep(payment.id, resumed);
-      // One that can't be settled must not keep the others, and the gateway, from going on.
-      await resumed.catch(() => {});
-    }
+    await this.#leases.start((news) => this.#heed(news));
+    await this.#reversals.recover();
   }
 
   /**
@@ -164,8 +189,33 @@ export class Payments {
   async close(): Promise<void> {
     this.#closing.abort(new PaymentInterrupted());
     await Promise.allSettled(this.#turns.values());
-    for (const { stop } of this.#live.values()) stop.abort(new PaymentInterrupted());
+    for (const { run } of this.#live.values()) run.stop.abort(new PaymentInterrupted());
     await Promise.allSettled(this.#background);
+    await this.#reversals.settled();
+    await this.#leases
+      .close()
+      .catch((failure) => this.#logger.error(whereabouts(failure), "leases are left to expire"));
+  }
+
+  async #heed({ takenOver, owned }: LeaseNews): Promise<void> {
+    for (const { id, cancel_cause } of owned) {
+      const live = cancel_cause === null ? undefined : this.#live.get(id);
+      if (live) this.#callOff(live.run, new PaymentWithdrawn());
+    }
+    await Promise.all(takenOver.map((payment) => this.#adopt(payment)));
+  }
+
+  /** Ends a payment, unless the charge can't be held back any more. */
+  #callOff({ atBank, stop }: Authorisation, cause: Error): boolean {
+    if (!atBank) stop.abort(cause);
+    return !atBank;
+  }
+
+  /** Takes care of a payment whose process is gone. One that can't be settled must not keep others from going on. */
+  async #adopt(payment: PaymentRow): Promise<void> {
+    const resumed = this.#resume(payment, PaymentInterrupted.code);
+    void this.#keep(payment.id, resumed);
+    await resumed.catch(() => {});
   }
 
   /** Ends a payment that nobody works on, or begins to undo it. */
@@ -176,11 +226,8 @@ export class Payments {
       await this.#end(payment, { outcome: to, cause });
       return;
     }
-    const reversing =
-      payment.state === to
-        ? payment
-        : await this.#move(payment, to, cause, { reason: cause, reversal_reason: NO_ANSWER });
-    this.#keep(payment.id, this.#reverse(reversing));
+    const reversing = payment.state === to ? payment : await this.#move(payment, to, cause, NO_ANSWER);
+    void this.#keep(payment.id, this.#reverse(reversing));
   }
 
   async #accept(terminal: string, submission: LinkBody<"swipe.submit">): Promise<Authorisation> {
@@ -190,15 +237,16 @@ export class Payments {
     try {
       if (card.asked.pin && card.asked.phone === undefined) throw new PaymentPhoneMissing();
       if (card.asked.at + SEAL_LIFETIME < this.#clock.now()) throw new SwipeTooOld();
-      const payment = await this.#record(terminal, submission.payment, card);
-      return { payment, card, stop: new AbortController(), atBank: false };
+      const { payment, order } = await this.#record(terminal, submission.payment, card);
+      const payableUntil = order.payable_until;
+      return { payment, card, payableUntil, stop: new AbortController(), atBank: false, declined: false };
     } catch (failure) {
       card.wipe();
       throw failure;
     }
   }
 
-  #record(terminal: string, id: string, card: OpenedCard): Promise<PaymentRow> {
+  #record(terminal: string, id: string, card: OpenedCard): Promise<{ payment: PaymentRow; order: OrderRow }> {
     return this.#store.transaction().execute(async (trx) => {
       const at = this.#clock.now();
       const order = await this.#options.orders.beginPayment(trx, card.asked.order);
@@ -211,22 +259,25 @@ export class Payments {
         pin: card.asked.pin ? 1 : 0,
         phone: card.asked.phone ?? null,
         masked_pan: card.maskedPan ?? null,
+        ...this.#leases.claim(),
       };
       const payment = await insertPayment(trx, facts, at);
       await takeSwipeOnce(trx, card.swipe, payment.id, at);
       if (card.reader) await advanceReaderCounter(trx, card.reader.initialKsn, card.reader.counter, at);
-      return payment;
+      return { payment, order };
     });
   }
 
   #start(run: Authorisation): void {
-    this.#live.set(run.payment.id, run);
-    this.#announce(run.payment);
     const { id } = run.payment;
-    this.#keep(
-      id,
-      this.#run(run).finally(() => this.#live.delete(id)),
-    );
+    this.#announce(run.payment);
+    const toExpiry = Millis(Math.max(0, run.payableUntil - this.#clock.now()));
+    const expiry = this.#clock.after(toExpiry, () => this.#callOff(run, new OrderExpired()));
+    const work = this.#run(run).finally(() => {
+      expiry.cancel();
+      this.#live.delete(id);
+    });
+    this.#live.set(id, { run, over: this.#keep(id, work) });
   }
 
   async #run(run: Authorisation): Promise<void> {
@@ -237,26 +288,29 @@ export class Payments {
       limit = this.#limit(run);
     });
     limit?.cancel();
-    if (verdict.kind === "left") return;
-    if (verdict.kind === "unknown") {
-      await this.#undo(run.payment, verdict);
-    } else if (verdict.kind === "approved") {
-      await this.#book(run.payment, verdict.reply);
-    } else {
-      if (verdict.failure !== undefined) this.#log(run.payment, verdict.cause, verdict.failure);
-      await this.#end(run.payment, { outcome: verdict.kind, cause: verdict.cause });
+    switch (verdict.kind) {
+      case "left":
+        return;
+      case "unknown":
+        return this.#undo(run.payment, verdict);
+      case "approved":
+        return this.#book(run.payment, verdict);
+      case "declined":
+        return this.#end(run.payment, { outcome: "declined", cause: verdict.cause }, true);
+      default:
+        this.#log(run.payment, verdict.cause, verdict.failure);
+        return this.#end(run.payment, { outcome: verdict.kind, cause: verdict.cause }, run.declined);
     }
   }
 
-  #limit({ payment, stop }: Authorisation) {
+  #limit({ payment, stop }: Authorisation): Timer | undefined {
     const limit = isProgress(payment.state) ? progressStates[payment.state].limit : undefined;
     return limit && this.#clock.after(limit, () => stop.abort(new PaymentTimedOut({ detail: payment.state })));
   }
 
-  async #book(payment: PaymentRow, reply: Extract<Verdict, { kind: "approved" }>["reply"]): Promise<void> {
-    const { approvalCode, retrievalReference } = reply;
+  async #book(payment: PaymentRow, { approval }: Extract<Verdict, { kind: "approved" }>): Promise<void> {
     try {
-      await this.#end(payment, { outcome: "approved", cause: "bank_approved", approvalCode, retrievalReference });
+      await this.#end(payment, { outcome: "approved", cause: "bank_approved", approval });
     } catch (failure) {
       // An approval that can't be booked must not stand.
       await this.#undo(payment, { kind: "unknown", cause: codeOf(failure), reason: "06", failure });
@@ -265,57 +319,83 @@ export class Payments {
 
   async #undo(payment: PaymentRow, { cause, reason, failure }: Extract<Verdict, { kind: "unknown" }>): Promise<void> {
     this.#log(payment, cause, failure);
-    await this.#reverse(await this.#move(payment, "reversing", cause, { reason: cause, reversal_reason: reason }));
+    await this.#reverse(await this.#move(payment, "reversing", cause, reason));
   }
 
-  /** Repeats the reversal until the bank acknowledged it, or until the gateway stops. */
+  /** Until the bank acknowledged the reversal, the operator settled it, or the gateway stops. */
   async #reverse(payment: PaymentRow): Promise<void> {
     this.#announce(payment);
-    const { signal } = this.#closing;
-    const reason =
-      payment.reversal_reason === "06" || payment.reversal_reason === "A0" ? payment.reversal_reason : NO_ANSWER;
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      try {
-        await unlessAborted(this.#options.acquirer.reverse(chargeIdentity(payment), "purchase", reason), signal);
-        await this.#end(payment, { outcome: "reversed", cause: "reversal_acknowledged" });
-        return;
-      } catch (failure) {
-        if (signal.aborted) return;
-        this.#log(payment, codeOf(failure), failure);
-      }
-      await this.#pause(attempt);
-    }
+    let ended: EndedPayment | undefined;
+    const cause = "reversal_acknowledged";
+    const settle = async (trx: Transaction) => {
+      ended = await this.#settle(trx, payment, { outcome: "reversed", cause });
+    };
+    await this.#reversals.reverse(chargeKey(payment), settle, () => this.#heedRuling(payment));
+    if (ended) this.#tellEnd(payment, "reversed", cause, ended);
   }
 
-  /** Returns at once when the gateway stops. */
-  #pause(attempt: number): Promise<void> {
-    const wait = Millis(Math.min(FIRST_REPEAT_MS * 2 ** attempt, LONGEST_REPEAT_MS));
-    return sleep(this.#clock, wait, this.#closing.signal).catch(() => {});
+  /** What the operator found out at the acquirer ends a reversal, as if the bank had said so. */
+  async #heedRuling(payment: PaymentRow): Promise<boolean> {
+    const now = await findPayment(this.#store, payment.id);
+    // Another process has taken it over.
+    if (now?.state !== payment.state || now.owner !== payment.owner) return true;
+    if (now.ruling === null) return false;
+    await this.#end(payment, { outcome: now.ruling, cause: "operator_ruled" });
+    return true;
   }
 
+  /** @param reversalReason where it goes to `reversing`, whose cause is then why the payment was not made */
   async #move(
     payment: PaymentRow,
     to: PaymentStateName,
     cause: string,
-    changes: Partial<Pick<PaymentRow, "reason" | "reversal_reason">> = {},
+    reversalReason?: ReversalReason,
   ): Promise<PaymentRow> {
     const moved = await this.#store.transaction().execute(async (trx) => {
-      // Before the bank is asked: a charge without a number on disk could not be reversed after a crash.
-      const trace = to === "charging" ? await takeTrace(trx) : {};
-      return transition(trx, payment, to, { cause, at: this.#clock.now(), ...changes, ...trace });
+      const at = this.#clock.now();
+      if (payment.state === "charging") {
+        // A payment goes on from a charge only when the bank has refused that.
+        const known = reversalReason ? { state: "reversing" as const, reversalReason } : { state: "declined" as const };
+        await recordOutcome(trx, chargeKey(payment), known, at);
+      }
+      const sending = to === "charging" ? await recordSending(trx, chargeOf(payment), at) : undefined;
+      return transition(trx, payment, to, {
+        cause,
+        at,
+        ...(sending && { trace: sending.trace, batch: sending.batch }),
+        ...(reversalReason && { reason: cause, reversal_reason: reversalReason }),
+      });
     });
     this.#logger.info({ payment: moved.id, from: payment.state, to, cause }, "payment goes on");
     if (to !== "reversing") this.#announce(moved);
     return moved;
   }
 
-  async #end(payment: PaymentRow, ending: Omit<Ending, "at">): Promise<void> {
-    const { outcome, cause } = ending;
-    const ended = await this.#store
-      .transaction()
-      .execute((trx) => endPayment(trx, this.#options, payment, { ...ending, at: this.#clock.now() }));
-    this.#logger.info({ payment: payment.id, from: payment.state, to: outcome, cause }, "payment is over");
-    const body = paymentResult(ended.payment, outcome, ended.orderPayable);
+  /** @param declined whether the bank is known to have refused the payment's last charge */
+  async #end(payment: PaymentRow, ending: Omit<Ending, "at">, declined = false): Promise<void> {
+    const ended = await this.#store.transaction().execute(async (trx) => {
+      const { outcome, approval } = ending;
+      if (payment.state === "charging" || payment.state === "reversing") {
+        const state = outcome === "approved" || outcome === "reversed" ? outcome : declined ? "declined" : "not-sent";
+        await recordOutcome(trx, chargeKey(payment), { state, ...(approval && { approval }) }, this.#clock.now());
+      }
+      return this.#settle(trx, payment, ending);
+    });
+    this.#tellEnd(payment, ending.outcome, ending.cause, ended);
+  }
+
+  #settle(trx: Transaction, payment: PaymentRow, ending: Omit<Ending, "at">): Promise<EndedPayment> {
+    return endPayment(trx, this.#options, payment, { ...ending, at: this.#clock.now() });
+  }
+
+  #tellEnd(
+    before: PaymentRow,
+    outcome: Ending["outcome"],
+    cause: string,
+    { payment, orderPayable }: EndedPayment,
+  ): void {
+    this.#logger.info({ payment: payment.id, from: before.state, to: outcome, cause }, "payment is over");
+    const body = paymentResult(payment, outcome, orderPayable);
     this.#options.tell(payment.terminal_id, { type: "payment.result", body });
   }
 
@@ -379,10 +459,11 @@ export class Payments {
   }
 
   /** Runs on by itself, and is seen to its end. */
-  #keep(payment: string, work: Promise<void>): void {
+  #keep(payment: string, work: Promise<void>): Promise<void> {
     const kept = work.catch((failure) => this.#settleLater(payment, failure));
     this.#background.add(kept);
     void kept.finally(() => this.#background.delete(kept));
+    return kept;
   }
 
   /** What could not be written down is on disk as it was: from there the payment is ended or undone, until that works. */
@@ -390,12 +471,12 @@ export class Payments {
     let failure = fault;
     for (let attempt = 0; ; attempt++) {
       this.#logger.fatal({ payment: id, code: codeOf(failure), ...whereabouts(failure) }, "a payment could not go on");
-      await this.#pause(attempt);
-      // Left to the next process.
+      // Returns at once when the gateway stops: left to the next process.
+      await sleep(this.#clock, repeatAfter(attempt), this.#closing.signal).catch(() => {});
       if (this.#closing.signal.aborted) return;
       try {
         const payment = await findPayment(this.#store, id);
-        if (payment) await this.#resume(payment, PaymentFault.code);
+        if (payment?.owner === this.#leases.owner) await this.#resume(payment, PaymentFault.code);
         return;
       } catch (again) {
         failure = again;
@@ -410,3 +491,12 @@ export class Payments {
     );
   }
 }
+
+const chargeOf = ({ id, amount, currency, pin }: PaymentRow) => ({
+  kind: "purchase" as const,
+  payment_id: id,
+  refund_id: null,
+  amount,
+  currency,
+  pin,
+});

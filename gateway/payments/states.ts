@@ -1,13 +1,15 @@
 import type { PaymentOutcome, PaymentProgress } from "@swipewire/protocol/messages/terminal-link";
-import { type Duration, Seconds } from "@swipewire/protocol/time";
+import { type Duration, Hours, Seconds } from "@swipewire/protocol/time";
 
 export type PaymentStateName = PaymentProgress | PaymentOutcome;
 
 interface ProgressState {
   readonly next: readonly PaymentStateName[];
-  /** How long the payment may stay in it; undefined where it stays until done. */
-  readonly limit: Duration | undefined;
-  /** Where a gateway that starts anew takes a payment it finds in this state. */
+  /** How long the payment may stay in it. */
+  readonly limit: Duration;
+  /** Where it goes then; `alarm`: the operator is told, for only the bank or the operator can end it. */
+  readonly atLimit: "failed" | "reversing" | "alarm";
+  /** Where another process takes a payment whose own process is gone. */
   readonly afterCrash: "failed" | "reversing";
 }
 
@@ -20,19 +22,37 @@ export const progressStates: Readonly<Record<PaymentProgress, ProgressState>> = 
   accepted: {
     next: ["calling", "charging", "failed", "cancelled"],
     limit: Seconds(15),
+    atLimit: "failed",
     afterCrash: "failed",
   },
-  calling: { next: ["collecting", "failed", "cancelled"], limit: Seconds(45), afterCrash: "failed" },
-  collecting: { next: ["charging", "failed", "cancelled"], limit: Seconds(125), afterCrash: "failed" },
-  // `failed` only where the acquirer says that nothing was sent. The limit stands behind the acquirer's own, whose
-  // longest is five minutes.
+  calling: {
+    next: ["collecting", "failed", "cancelled"],
+    limit: Seconds(45),
+    atLimit: "failed",
+    afterCrash: "failed",
+  },
+  collecting: {
+    next: ["charging", "failed", "cancelled"],
+    limit: Seconds(125),
+    atLimit: "failed",
+    afterCrash: "failed",
+  },
+  // Back to `calling` and on to another charge only where the bank said that nothing was charged; `failed` only where the
+  // acquirer says that nothing was sent. The limit stands behind the acquirer's own, whose longest is five minutes.
   charging: {
-    next: ["approved", "declined", "failed", "reversing"],
+    next: ["charging", "calling", "approved", "declined", "failed", "cancelled", "reversing"],
     limit: Seconds(330),
+    atLimit: "reversing",
     afterCrash: "reversing",
   },
-  reversing: { next: ["reversed"], limit: undefined, afterCrash: "reversing" },
+  // `approved` only by the operator's ruling.
+  reversing: { next: ["reversed", "approved"], limit: Hours(1), atLimit: "alarm", afterCrash: "reversing" },
 };
+
+/** In which a payment is over. */
+export const outcomes = ["approved", "declined", "failed", "cancelled", "reversed"] as const satisfies PaymentOutcome[];
+
+export const progressNames = Object.keys(progressStates) as PaymentProgress[];
 
 export const isProgress = (state: PaymentStateName): state is PaymentProgress => state in progressStates;
 

@@ -107,6 +107,10 @@ export interface Tables {
     owner: string | null;
     /** Until when that process has it to itself, unless it says so again. */
     leased_until: Instant | null;
+    /** Asked of its owner: to cancel it, for this cause. */
+    cancel_cause: string | null;
+    /** What the operator found out about a charge that the bank does not undo. */
+    ruling: "reversed" | "approved" | null;
   };
   /** Everything that was sent to the bank and moves money. */
   bank_transactions: {
@@ -128,6 +132,8 @@ export interface Tables {
     approval_code: string | null;
     retrieval_reference: string | null;
     bank_date: string | null;
+    /** Did the bank approve it after it had been given up? 0 or 1. */
+    approved_late: Generated<number>;
     /** Of its state. */
     at: Instant;
   };

@@ -65,6 +65,7 @@ export function gatewayConfig(around: {
 }): GatewayConfig {
   const simulated = { kind: "simulated", url: around.phonesUrl } as const;
   return {
+    instance: "gateway",
     http: { host: HOST, port: 0, trustedProxies: [] },
     store: { path: join(around.folder, "gateway.sqlite") },
     keys: { file: join(around.folder, "keys.json") },

@@ -29,6 +29,7 @@ async function alone(t: Test, httpPort = 0): Promise<GatewayConfig> {
   await generateKeyFile(keys.file, { terminalMasterKey: new Uint8Array(16).fill(0x44) });
   const phones = { kind: "simulated", url: `ws://${HOST}:1` } as const;
   return {
+    instance: "gateway",
     http: { host: HOST, port: httpPort, trustedProxies: [] },
     store: { path: join(folder, "gateway.sqlite") },
     keys,

@@ -38,7 +38,7 @@ async function serve(t: Test, checkStore?: () => Promise<unknown>) {
     clock,
     logger: pino({ level: "debug" }, { write: (line) => log.push(line) }),
     routes: [
-      merchantRoutes({ merchants, orders }),
+      merchantRoutes({ merchants, orders, payments: { cancelOrder: (...of) => orders.cancel(...of) } }),
       payRoutes({ orders }),
       enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
       healthRoutes({

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type {
   Acquirer,
   ChargeRequest,
+  LateReply,
   ReversalReply,
   ReversibleKind,
   TransactionIdentity,
@@ -17,6 +18,7 @@ import { balance, checkZero, merchantAccount } from "@swipewire/gateway/ledger/l
 import { Merchants } from "@swipewire/gateway/merchants/merchants";
 import { Outbox } from "@swipewire/gateway/notify/outbox";
 import { Orders } from "@swipewire/gateway/orders/orders";
+import { PaymentRecords } from "@swipewire/gateway/payments/payment-records";
 import { type PaymentNotice, Payments } from "@swipewire/gateway/payments/payments";
 import { openStore, type Store } from "@swipewire/gateway/store/store";
 import { Terminals } from "@swipewire/gateway/terminals/terminals";
@@ -36,6 +38,7 @@ import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { exportJWK, generateKeyPair } from "jose";
 import { sql } from "kysely";
 import { pino } from "pino";
+import type { Test } from "tap";
 import { seededRandom } from "../seeded-random.ts";
 import { SimulatedClock, settle } from "../simulated-clock.ts";
 
@@ -64,9 +67,16 @@ export class BankBooks {
     if (!this.reversed.has(name)) this.standing.set(name, amount);
   }
 
-  undo({ trace, batch }: TransactionIdentity): void {
-    this.standing.delete(`${batch}/${trace}`);
+  /** @returns whether the bank had it */
+  undo({ trace, batch }: TransactionIdentity): boolean {
     this.reversed.add(`${batch}/${trace}`);
+    return this.standing.delete(`${batch}/${trace}`);
+  }
+
+  /** A charge that was overtaken by its reversal, at a bank that carries it out all the same. */
+  arriveLate(charge: TransactionIdentity): void {
+    this.reversed.delete(`${charge.batch}/${charge.trace}`);
+    this.post(charge);
   }
 
   get total(): number {
@@ -116,11 +126,15 @@ export class TestBank implements Acquirer {
       this.deafTo--;
       throw new AcquirerOutcomeUnknown({ reversalReason: "98" });
     }
-    this.#books.undo(charge);
-    return "undone";
+    return this.#books.undo(charge) ? "undone" : "unknown";
   }
 
-  onLateReply(): void {}
+  late: (reply: LateReply) => void = () => {};
+
+  onLateReply(listener: (reply: LateReply) => void): void {
+    this.late = listener;
+  }
+
   voidPurchase = notAsked;
   refund = notAsked;
   settle = notAsked;
@@ -200,7 +214,7 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
   const audience = { tell: (_terminal: string, _notice: PaymentNotice): void => {} };
 
   /** A process that has just started on the store. */
-  const startProcess = async () => {
+  const startProcess = async ({ instance = "gateway" } = {}) => {
     const store = await openStore(path);
     stores.push(store);
     const orders = new Orders({ store, clock, random });
@@ -222,14 +236,16 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
       acquirer: bank,
       voice,
       clock,
+      random,
       logger,
+      instance,
       signingKey: (terminal) => terminals.signingKey(terminal),
       tell: (terminal, notice) => {
         told.push({ terminal, notice });
         audience.tell(terminal, notice);
       },
     });
-    return { store, orders, outbox, terminals, bank, voice, payments };
+    return { store, orders, outbox, terminals, bank, voice, payments, records: new PaymentRecords(store) };
   };
 
   const first = await startProcess();
@@ -335,6 +351,29 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** The floor, for one test, and what most tests do on it. */
+export async function paymentFloor(t: Test) {
+  const opened = await openPaymentFloor();
+  t.teardown(() => opened.close());
+  const submit = async (order: string, options: Parameters<typeof opened.submission>[1] = {}) => {
+    const swipe = await opened.submission(order, options);
+    await opened.payments.submit(opened.kiosk.id, swipe);
+    await settle();
+    return swipe.payment;
+  };
+  const type = async (keys: string) => {
+    opened.voice.answer();
+    await settle();
+    opened.voice.type(keys);
+    await settle();
+  };
+  const bankTransactions = async () =>
+    (await opened.store.selectFrom("bank_transactions").select(["trace", "state"]).orderBy("trace").execute()).map(
+      ({ trace, state }) => `${trace} ${state}`,
+    );
+  return { ...opened, submit, type, bankTransactions };
 }
 
 /** What must hold whenever nothing is under way: merchants were credited exactly what stands at the bank. */

@@ -76,6 +76,8 @@ export async function openShopFloor({
         state_since: clock.now(),
         owner: null,
         leased_until: null,
+        cancel_cause: null,
+        ruling: null,
       })
       .execute();
     return id;

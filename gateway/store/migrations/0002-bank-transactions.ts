@@ -2,11 +2,16 @@ import { type Kysely, sql } from "kysely";
 
 /**
  * What was sent to the bank gets a table of its own: an order can take more than one charge (a PIN that was wrong the first
- * time), and voids and refunds are sent too. Payments get an owner.
+ * time), and voids and refunds are sent too. Payments get an owner, and can be told to end by others than it.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable("payments").addColumn("owner", "text").execute();
   await db.schema.alterTable("payments").addColumn("leased_until", "bigint").execute();
+  await db.schema.alterTable("payments").addColumn("cancel_cause", "text").execute();
+  await db.schema
+    .alterTable("payments")
+    .addColumn("ruling", "text", (c) => c.check(sql`ruling in ('reversed', 'approved')`))
+    .execute();
 
   await db.schema
     .createTable("bank_transactions")
@@ -23,6 +28,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("approval_code", "text")
     .addColumn("retrieval_reference", "text")
     .addColumn("bank_date", "text")
+    .addColumn("approved_late", "integer", (c) => c.notNull().defaultTo(0))
     .addColumn("at", "bigint", (c) => c.notNull())
     .addPrimaryKeyConstraint("bank_transactions_key", ["batch", "trace"])
     .addCheckConstraint("bank_transactions_kind", sql`kind in ('purchase', 'purchase void', 'refund')`)
