@@ -1,5 +1,5 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
-import { type Clock, Millis, sleep } from "@swipewire/protocol/time";
+import { type Clock, Hours, Millis, Minutes, sleep, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import type { Acquirer, LateReply, ReversalReason, ReversalReply } from "../acquirer/acquirer.ts";
 import {
@@ -15,6 +15,13 @@ import { progressStates } from "./states.ts";
 
 const FIRST_REPEAT_MS = 1_000;
 const LONGEST_REPEAT_MS = 60_000;
+/**
+ * A bank that did not know a charge is asked to undo it once more after so long: the charge may have come late, and the
+ * approval that would say so may have been lost.
+ */
+const ASK_AGAIN_AFTER = Minutes(2);
+/** After a restart, whatever is older is not asked for again. */
+const ASK_AGAIN_WITHIN = Hours(1);
 
 export interface ReversalsOptions {
   readonly store: Store;
@@ -29,11 +36,15 @@ export class Reversals {
   readonly #closing: AbortSignal;
   /** Late approvals being seen to. */
   readonly #strays = new Set<Promise<void>>();
+  readonly #toAskAgain = new Set<Timer>();
 
   /** @param closing aborted when the gateway stops: what is not undone by then is the next process's */
   constructor(options: ReversalsOptions, closing: AbortSignal) {
     this.#options = options;
     this.#closing = closing;
+    closing.addEventListener("abort", () => {
+      for (const timer of this.#toAskAgain) timer.cancel();
+    });
   }
 
   /**
@@ -56,7 +67,9 @@ export class Reversals {
         if (!charge) throw new PaymentFault({ detail: "no such charge" });
         const asked = acquirer.reverse(identityOf(charge), "purchase", reasonOf(charge));
         const reply = await unlessAborted(asked, this.#closing);
-        if (await this.#acknowledged(charge, reply, settle)) return;
+        const state = await this.#acknowledged(charge, reply, settle);
+        if (state === "unknown-to-bank" && charge.approved_late === 0) this.#askAgainLater(key);
+        if (state !== undefined) return;
       } catch (failure) {
         if (this.#closing.aborted) return;
         this.#log(key, failure);
@@ -72,20 +85,20 @@ export class Reversals {
     }
   }
 
-  /** @returns false where the bank approved the charge while the reversal looked for it in vain: it has to be repeated */
+  /** @returns undefined where the bank approved the charge while the reversal looked for it in vain: it is repeated */
   #acknowledged(
     charge: BankTransaction,
     reply: ReversalReply,
     settle: (trx: Transaction) => Promise<void>,
-  ): Promise<boolean> {
+  ): Promise<"reversed" | "unknown-to-bank" | undefined> {
     const { store, clock } = this.#options;
     return store.transaction().execute(async (trx) => {
       const late = (await findBankTransaction(trx, charge))?.approved_late === 1;
-      if (reply === "unknown" && late && !charge.approved_late) return false;
+      if (reply === "unknown" && late && !charge.approved_late) return undefined;
       const state = reply === "undone" || late ? "reversed" : "unknown-to-bank";
       await recordOutcome(trx, charge, { state }, clock.now());
       await settle(trx);
-      return true;
+      return state;
     });
   }
 
@@ -109,6 +122,13 @@ export class Reversals {
       .where("payments.state", "<>", "reversing")
       .execute();
     for (const stray of strays) this.#keep(this.#undoStray(stray));
+    const unknown = await this.#options.store
+      .selectFrom("bank_transactions")
+      .select(["batch", "trace"])
+      .where("state", "=", "unknown-to-bank")
+      .where("at", ">", this.#options.clock.now() - ASK_AGAIN_WITHIN)
+      .execute();
+    for (const charge of unknown) this.#askAgainLater(charge);
   }
 
   /** Resolves when nothing is under way any more; the closing signal must have been given. */
@@ -139,6 +159,34 @@ export class Reversals {
     await this.reverse(key, async () => {
       this.#options.logger.info(key, "a charge that was approved too late is undone");
     });
+  }
+
+  #askAgainLater(key: BankTransactionKey): void {
+    const timer = this.#options.clock.after(ASK_AGAIN_AFTER, () => {
+      this.#toAskAgain.delete(timer);
+      this.#keep(this.#askAgain(key));
+    });
+    this.#toAskAgain.add(timer);
+  }
+
+  async #askAgain(key: BankTransactionKey): Promise<void> {
+    const { acquirer, store, clock } = this.#options;
+    const charge = await findBankTransaction(store, key);
+    if (charge?.state !== "unknown-to-bank") return;
+    try {
+      const reply = await unlessAborted(
+        acquirer.reverse(identityOf(charge), "purchase", reasonOf(charge)),
+        this.#closing,
+      );
+      if (reply === "undone") {
+        await store.transaction().execute((trx) => recordOutcome(trx, key, { state: "reversed" }, clock.now()));
+        this.#options.logger.warn(key, "a charge had reached the bank after its reversal, and is undone");
+      }
+    } catch (failure) {
+      if (this.#closing.aborted) return;
+      this.#log(key, failure);
+      if (!(failure instanceof AcquirerReversalRefused)) this.#askAgainLater(key);
+    }
   }
 
   #keep(work: Promise<void>): void {

@@ -1,4 +1,4 @@
-import { Seconds } from "@swipewire/protocol/time";
+import { Minutes, Seconds } from "@swipewire/protocol/time";
 import t from "tap";
 import { settle } from "../simulated-clock.ts";
 import { paymentFloor } from "./payment-floor.ts";
@@ -28,6 +28,16 @@ t.test("a charge that reaches the bank after its reversal is reversed once more,
   await f.clock.advance(Seconds(60));
   t.equal(f.books.total, 0);
   t.equal(f.bank.reversals.length, 2);
+  t.same(await f.bankTransactions(), ["1 reversed"]);
+});
+
+t.test("a charge that comes after its reversal is found even when its approval is lost", async (t) => {
+  const f = await paymentFloor(t);
+  f.bank.plan = "lost-on-the-way";
+  await f.submit((await f.placeOrder()).order);
+  f.books.arriveLate({ batch: 1, trace: 1, amount: 1_250, currency: "CNY", pin: false });
+  await f.clock.advance(Minutes(2));
+  t.equal(f.books.total, 0);
   t.same(await f.bankTransactions(), ["1 reversed"]);
 });
 
