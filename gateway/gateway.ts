@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { CURRENCIES } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
@@ -85,9 +86,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sms = new SimulatedSms(texts);
 
   const signedOn = Promise.withResolvers<void>();
-  const { replySeconds, idleSeconds, ...bank } = config.acquirer;
+  const { host, port, replySeconds, idleSeconds, ...pos } = config.acquirer;
   const acquirer = new UnionPayAcquirer({
-    ...bank,
+    ...pos,
+    dial: () => connect({ host, port, noDelay: true, keepAlive: true }),
     replyTimeout: Seconds(replySeconds),
     idleAfter: Seconds(idleSeconds),
     keys,

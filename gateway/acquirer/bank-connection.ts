@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { backoff } from "@swipewire/protocol/backoff";
 import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import type { Random } from "@swipewire/protocol/random";
@@ -7,9 +7,14 @@ import type { Logger } from "pino";
 
 const CONNECT_LIMIT = Seconds(10);
 
+/**
+ * Begins a connection. It emits `connect` once it is up, and `close` when it is over, `error` before that where there was
+ * one. Nothing is written to it before it is up.
+ */
+export type Dial = () => Duplex;
+
 export interface BankConnectionOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -26,11 +31,12 @@ export interface BankConnectionEvents {
   fault(error: unknown): void;
 }
 
-/** One TCP connection to the bank that comes back when it is lost. Knows frames, and nothing of what is in them. */
+/** One connection to the bank that comes back when it is lost. Knows frames, and nothing of what is in them. */
 export class BankConnection {
   readonly #options: BankConnectionOptions;
   readonly #on: BankConnectionEvents;
-  #socket: Socket | undefined;
+  #socket: Duplex | undefined;
+  #connected = false;
   #retry: Timer | undefined;
   /** In a row, since the last {@link confirm}. */
   #failures = 0;
@@ -44,7 +50,7 @@ export class BankConnection {
 
   /** Would {@link send} hand its bytes over? */
   get writable(): boolean {
-    return this.#socket !== undefined && !this.#socket.connecting && this.#socket.writable;
+    return this.#connected && this.#socket?.writable === true;
   }
 
   /**
@@ -77,15 +83,14 @@ export class BankConnection {
   }
 
   #connect(): void {
-    const { host, port, clock, logger } = this.#options;
+    const { dial, clock, logger } = this.#options;
     const reader = new FrameReader();
-    let connected = false;
-    const socket = connect({ host, port, noDelay: true, keepAlive: true });
+    const socket = dial();
     this.#socket = socket;
     const limit = clock.after(CONNECT_LIMIT, () => socket.destroy());
     socket.on("connect", () => {
       limit.cancel();
-      connected = true;
+      this.#connected = true;
       logger.info("connected to the bank");
       this.#on.up();
     });
@@ -104,7 +109,9 @@ export class BankConnection {
       limit.cancel();
       reader.clear();
       this.#socket = undefined;
-      if (connected) this.#on.down();
+      const wasConnected = this.#connected;
+      this.#connected = false;
+      if (wasConnected) this.#on.down();
       if (!this.#closed) this.#connectLater();
     });
   }

@@ -1,4 +1,5 @@
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
+import type { Duplex } from "node:stream";
 import { tdesKey } from "@swipewire/protocol/crypto/tdes";
 import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
 import { type Failure, SwipewireError } from "@swipewire/protocol/failure";
@@ -43,6 +44,8 @@ export interface BankOptions {
 export interface Bank {
   readonly port: number;
   readonly books: Books;
+  /** Serves a terminal on a connection that came another way than by TCP. */
+  serve(connection: Duplex): void;
   /** What was wrong with the messages it got, by the failure's code. */
   readonly failures: ReadonlyMap<string, number>;
   /** Ends at once, as when its process is killed: what was to be answered is not. Only the books stay. */
@@ -60,7 +63,7 @@ class BankHost implements Bank {
   readonly books: Books;
   readonly #options: BankOptions;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<Duplex>();
   readonly #lateAnswers = new Set<Timer>();
   readonly #failures = new Map<string, number>();
   /** By terminal; a bank that starts again knows none, so its terminals have to sign on anew. */
@@ -69,7 +72,7 @@ class BankHost implements Bank {
   constructor(options: BankOptions) {
     this.#options = options;
     this.books = options.books ?? new Books(options.cards);
-    this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
+    this.#server = createServer({ noDelay: true }, (socket) => this.serve(socket));
   }
 
   get port(): number {
@@ -96,7 +99,7 @@ class BankHost implements Bank {
     await closed;
   }
 
-  #serve(socket: Socket): void {
+  serve(socket: Duplex): void {
     const reader = new FrameReader();
     this.#sockets.add(socket);
     socket.on("data", (piece) => {
@@ -119,7 +122,7 @@ class BankHost implements Bank {
   }
 
   /** Whatever is wrong with one message costs only that message. */
-  #take(socket: Socket, bytes: Uint8Array): void {
+  #take(socket: Duplex, bytes: Uint8Array): void {
     try {
       const message = unionPayCodec.parse(bytes);
       try {
@@ -134,7 +137,7 @@ class BankHost implements Bank {
     }
   }
 
-  #answer(socket: Socket, request: UnionPayMessage, bytes: Uint8Array): void {
+  #answer(socket: Duplex, request: UnionPayMessage, bytes: Uint8Array): void {
     const { clock } = this.#options;
     const at = clock.now();
     const keySet = asksToSignOn(request);
@@ -160,7 +163,7 @@ class BankHost implements Bank {
     if (answer !== "lost") this.#deliver(socket, request, answer, at);
   }
 
-  #deliver(socket: Socket, request: UnionPayMessage, { responseCode, fields, reply }: Answer, at: Instant): void {
+  #deliver(socket: Duplex, request: UnionPayMessage, { responseCode, fields, reply }: Answer, at: Instant): void {
     const message = replyTo(request, responseCode, { ...localTime(at), ...fields });
     const keys = () => this.#keysOf(request);
     switch (reply) {
@@ -187,7 +190,7 @@ class BankHost implements Bank {
   }
 
   /** @param keys whose MAC key seals it, where it is sealed */
-  #send(socket: Socket, message: UnionPayMessage, keys?: WorkingKeys): void {
+  #send(socket: Duplex, message: UnionPayMessage, keys?: WorkingKeys): void {
     if (socket.destroyed) return;
     const wire = unionPayCodec.build(message, keys && ((covered) => unionPayMac(keys.mac, covered)));
     socket.write(frame(wire));

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { ChargeRequest, TransactionIdentity } from "@swipewire/gateway/acquirer/acquirer";
 import { UnionPayAcquirer, type UnionPayAcquirerOptions } from "@swipewire/gateway/acquirer/unionpay-acquirer";
@@ -89,8 +90,7 @@ export function acquirer(
   options: Partial<UnionPayAcquirerOptions> = {},
 ): UnionPayAcquirer {
   const made = new UnionPayAcquirer({
-    host: "127.0.0.1",
-    port,
+    dial: () => connect({ host: "127.0.0.1", port }),
     tpdu: "6000030000",
     header: "603100310100",
     terminal: "10016919",
