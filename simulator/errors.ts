@@ -69,3 +69,17 @@ export class DemoStuck extends failure("demo_stuck", {
   means: "The terminal went back to its start; the detail is the code of what went wrong there.",
   todo: "Look the code up in the error table, or run the demo with --log.",
 }) {}
+
+// Virtual USB.
+
+export class UsbipNotListening extends failure("usbip_not_listening", {
+  what: "The USB/IP server cannot listen on its port.",
+  means: "No machine can attach the virtual readers.",
+  todo: "Choose another port, or end the program that uses it.",
+}) {}
+
+export class UsbipRequestMalformed extends failure("usbip_request_malformed", {
+  what: "A machine sent the USB/IP server what is no request, or none that these devices have.",
+  means: "Its connection was closed; it sees its device unplugged.",
+  todo: "Attach with Linux's usbip. If that was used, report the detail.",
+}) {}

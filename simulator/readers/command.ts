@@ -4,6 +4,9 @@ import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { systemClock } from "@swipewire/protocol/time";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { testCard, testCards } from "../cards/test-cards.ts";
+import { listenPort } from "../listen-port.ts";
+import { type DeviceArgument, deviceArgument, runUsbip } from "../usbip/command.ts";
+import { PORT } from "../usbip/wire.ts";
 import { hexKey } from "./hex-key.ts";
 import { PtyReader } from "./pty-reader.ts";
 import { PUBLISHED_BDK } from "./published-frames.ts";
@@ -18,17 +21,32 @@ function baudRate(text: string): number {
   return baud;
 }
 
-/** `reader`: a virtual reader on a pseudo-terminal. Each line of standard input is a swipe; its end unplugs it. */
+/**
+ * `reader`: a virtual reader on a pseudo-terminal, where each line of standard input is a swipe and its end unplugs it; or
+ * readers on a USB/IP server.
+ */
 export function addReaderCommand(program: Command): void {
   program
     .command("reader")
-    .description("put a virtual reader on a pseudo-terminal; each line typed swipes a card (needs socat)")
+    .description(
+      "put a virtual reader on a pseudo-terminal, where each line typed swipes a card (needs socat), or on USB",
+    )
     .addOption(
       new Option("--family <name>", "what it sends; of MagTek the bare report, which real readers send over USB")
         .choices(readerFamilyNames)
         .default("ascii"),
     )
-    .requiredOption("--link <path>", "where to link the pseudo-terminal, for the daemon to open")
+    .addOption(
+      new Option("--link <path>", "where to link the pseudo-terminal, for the daemon to open").conflicts("usbip"),
+    )
+    .option("--usbip", "readers on a USB/IP server, for any Linux machine to attach")
+    .option(
+      "--device <kind:serial>",
+      "with --usbip: a reader to offer; may be repeated (default: each kind)",
+      deviceArgument,
+    )
+    .option("--host <address>", "with --usbip: where to listen", "127.0.0.1")
+    .option("--port <number>", "with --usbip: where to listen; 0 takes any free one", listenPort, PORT)
     .addOption(
       new Option("--card <name>", "the card that an empty line swipes; a line may name another")
         .choices(testCards.map(({ name }) => name))
@@ -38,12 +56,16 @@ export function addReaderCommand(program: Command): void {
     .option("--ksn <hex>", "key serial number of its first frame", FIRST_KSN)
     .option("--replay", "begin with the frame printed in the maker's manual when its card is swiped")
     .option("--baud <rate>", "speed of the line", baudRate, 9600)
-    .action(async ({ family, link, card, bdk, ksn, replay = false, baud }: ReaderArguments) => {
-      const reader = virtualReader(family, {
+    .action(async (options: ReaderArguments, command: Command) => {
+      const { family, link, usbip, device, host, port, card, bdk, ksn, replay = false, baud } = options;
+      const keys = {
         bdk: bdk === undefined ? PUBLISHED_BDK : hexKey("--bdk", bdk, 16),
         ksn: hexKey("--ksn", ksn, 10),
         replay,
-      });
+      };
+      if (usbip) return runUsbip({ host, port, card, keys, ...(device && { devices: device }) });
+      if (link === undefined) command.error("error: --link <path> or --usbip is needed");
+      const reader = virtualReader(family, keys);
       const pty = await PtyReader.open({ link, clock: systemClock, baud });
       try {
         process.stdout.write(`${family} reader on ${link}; cards: ${testCards.map(({ name }) => name).join(", ")}\n`);
@@ -68,7 +90,11 @@ export function addReaderCommand(program: Command): void {
 
 interface ReaderArguments {
   readonly family: FixedFamily;
-  readonly link: string;
+  readonly link?: string;
+  readonly usbip?: boolean;
+  readonly device?: readonly DeviceArgument[];
+  readonly host: string;
+  readonly port: number;
   readonly card: string;
   readonly bdk?: string;
   readonly ksn: string;

@@ -1,0 +1,112 @@
+import { createInterface } from "node:readline";
+import { systemClock } from "@swipewire/protocol/time";
+import { InvalidArgumentError } from "commander";
+import { pino } from "pino";
+import { testCard, testCards } from "../cards/test-cards.ts";
+import { type VirtualReader, type VirtualReaderOptions, virtualReader } from "../readers/virtual-reader.ts";
+import { readerKinds } from "./reader-kinds.ts";
+import { UsbipServer } from "./server.ts";
+import { UsbReader } from "./usb-reader.ts";
+
+/** A device to offer. */
+export interface DeviceArgument {
+  readonly kind: string;
+  readonly serialNumber?: string;
+}
+
+const KINDS = readerKinds.map(({ name }) => name);
+const SERIAL_NUMBER = /^[A-Za-z0-9._-]{1,32}$/;
+
+/** `kind` or `kind:serial number`; may be given more than once. */
+export function deviceArgument(text: string, before: readonly DeviceArgument[] = []): DeviceArgument[] {
+  const [kind = "", serialNumber] = text.split(":", 2);
+  if (!KINDS.includes(kind)) throw new InvalidArgumentError(`Allowed: ${KINDS.join(", ")}.`);
+  if (serialNumber !== undefined && !SERIAL_NUMBER.test(serialNumber)) {
+    throw new InvalidArgumentError("A serial number has 1 to 32 letters, digits, dots, dashes and underscores.");
+  }
+  return [...before, { kind, ...(serialNumber !== undefined && { serialNumber }) }];
+}
+
+export interface UsbipArguments {
+  readonly host: string;
+  readonly port: number;
+  /** Every kind once, where none is named. */
+  readonly devices?: readonly DeviceArgument[];
+  readonly card: string;
+  readonly keys: VirtualReaderOptions;
+}
+
+interface Offered {
+  readonly usb: UsbReader;
+  readonly card: VirtualReader;
+}
+
+/** No two readers have the same: three bits of the device's number are above the 21 of its counter (X9.24-1:2009 A.1). */
+function ksnOf(at: number, first: Uint8Array): Uint8Array {
+  return first.with(7, (first[7] ?? 0) ^ ((at & 7) << 5));
+}
+
+const WORDS = "<bus id> swipe [card] | plug [bus id] | unplug | stall";
+
+/** `reader --usbip`: readers on a USB/IP server, moved by lines of standard input; the end of input unplugs them all. */
+export async function runUsbip({ host, port, devices, card, keys }: UsbipArguments): Promise<void> {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const server = await UsbipServer.start({ host, port, logger: pino({ base: null, level: "warn" }, process.stderr) });
+  const readers = new Map<string, Offered>(
+    (devices ?? KINDS.map((kind) => ({ kind, serialNumber: `SW-${kind}` }))).map((device, at) => {
+      const kind = readerKinds.find(({ name }) => name === device.kind);
+      if (!kind) throw new RangeError("a kind that is none");
+      const usb = new UsbReader({ ...device, kind, clock: systemClock });
+      return [`1-${at + 1}`, { usb, card: virtualReader(kind.family, { ...keys, ksn: ksnOf(at, keys.ksn) }) }] as const;
+    }),
+  );
+  const refuse = (why: string) => {
+    // A slip of the finger does not unplug the readers.
+    process.stderr.write(`${why}; nothing was done\n`);
+    process.exitCode = 1;
+  };
+  const order = async (line: string) => {
+    const [busId = "", word = "", argument] = line.trim().split(/\s+/);
+    const reader = readers.get(busId);
+    if (!reader) return refuse(`no reader has that bus id: ${WORDS}`);
+    const { usb } = reader;
+    switch (word) {
+      case "swipe": {
+        const name = argument ?? card;
+        if (!testCards.some((known) => known.name === name)) return refuse("there is no test card of that name");
+        const frame = reader.card.nextFrame(testCard(name));
+        const taken = await usb.send(frame);
+        frame.fill(0);
+        return say(`${busId} ${taken ? `swiped ${name}` : "sent to nobody: no program reads it"}`);
+      }
+      case "plug": {
+        const to = argument ?? busId;
+        if (server.devices.has(to) || (to !== busId && readers.has(to))) return refuse("something is plugged in there");
+        if (![...server.devices.values()].includes(usb.device)) server.plug(to, usb.device);
+        readers.delete(busId);
+        readers.set(to, reader);
+        return say(`${to} plugged in`);
+      }
+      case "unplug":
+        server.unplug(busId);
+        return say(`${busId} unplugged`);
+      case "stall":
+        usb.stall();
+        return say(`${busId} stalls`);
+      default:
+        return refuse(`unknown word: ${WORDS}`);
+    }
+  };
+  try {
+    for (const [busId, { usb }] of readers) server.plug(busId, usb.device);
+    say(`USB/IP on ${host}:${server.port}; attach with: usbip -t ${server.port} attach -r ${host} -b 1-1`);
+    for (const [busId, { usb }] of readers) {
+      const { vendorId, productId, serialNumber = "none" } = usb.device.identity;
+      const id = (n: number) => n.toString(16).padStart(4, "0");
+      say(`${busId} ${usb.kind.name} ${id(vendorId)}:${id(productId)} serial number ${serialNumber}`);
+    }
+    for await (const line of createInterface(process.stdin)) if (line.trim() !== "") await order(line);
+  } finally {
+    await server.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import t, { type Test } from "tap";
+import { UsbipClient } from "./usbip-client.ts";
+
+const bin = join(import.meta.dirname, "../../../simulator/bin/swipewire-sim.js");
+
+function start(t: Test, ...args: string[]) {
+  const command = spawn(process.execPath, [bin, "reader", ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  t.teardown(() => command.kill());
+  const lines = createInterface(command.stdout)[Symbol.asyncIterator]();
+  const exited = once(command, "exit");
+  return {
+    type: (line: string) => command.stdin.write(`${line}\n`),
+    line: async () => String((await lines.next()).value),
+    complaint: async () => String((await once(command.stderr, "data"))[0]),
+    end: async () => {
+      command.stdin.end();
+      return (await exited)[0];
+    },
+  };
+}
+
+t.test("offers the readers named, and plugs, unplugs and swipes as it is told", async (t) => {
+  const { type, line, complaint, end } = start(
+    t,
+    ...["--usbip", "--port", "0", "--device", "hid-msr:A1", "--device", "magtek", "--card", "visa-no-pin"],
+  );
+  const port = Number(/127\.0\.0\.1:(\d+);/.exec(await line())?.[1]);
+  t.equal(await line(), "1-1 hid-msr 1209:0001 serial number A1");
+  t.equal(await line(), "1-2 magtek 0801:0011 serial number none");
+  const client = await UsbipClient.attach(port, "1-1");
+  client.submit(1, 255);
+  type("1-1 swipe");
+  t.match(await client.reply(), { status: 0, length: 232 });
+  t.equal(await line(), "1-1 swiped visa-no-pin");
+  type("1-1 unplug");
+  t.equal(await line(), "1-1 unplugged");
+  await client.closed();
+  type("1-1 plug 2-1");
+  t.equal(await line(), "2-1 plugged in");
+  const again = await UsbipClient.attach(port, "2-1");
+  again.submit(1, 255);
+  type("2-1 stall");
+  t.match(await again.reply(), { status: -32 });
+  t.equal(await line(), "2-1 stalls");
+  for (const wrong of ["1-1 swipe", "2-1 swipe nobody", "2-1 dance", "1-2 plug 2-1"]) {
+    type(wrong);
+    t.match(await complaint(), /nothing was done/, wrong);
+  }
+  t.equal(await end(), 1);
+});
+
+t.test("says what is wrong with the command line", async (t) => {
+  for (const args of [[], ["--usbip", "--link", "/tmp/x"], ["--usbip", "--device", "toaster"]]) {
+    const { complaint, end } = start(t, ...args);
+    t.match(await complaint(), /error/, args.join(" "));
+    t.equal(await end(), 2);
+  }
+});
