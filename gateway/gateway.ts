@@ -1,9 +1,9 @@
-import { connect } from "node:net";
 import { CURRENCIES } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import type { Logger } from "pino";
+import { dialTcp } from "./acquirer/dial.ts";
 import { UnionPayAcquirer } from "./acquirer/unionpay-acquirer.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
@@ -89,7 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, replySeconds, idleSeconds, ...pos } = config.acquirer;
   const acquirer = new UnionPayAcquirer({
     ...pos,
-    dial: () => connect({ host, port, noDelay: true, keepAlive: true }),
+    dial: dialTcp({ host, port }),
     replyTimeout: Seconds(replySeconds),
     idleAfter: Seconds(idleSeconds),
     keys,

@@ -4,14 +4,9 @@ import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
+import type { Dial } from "./dial.ts";
 
 const CONNECT_LIMIT = Seconds(10);
-
-/**
- * Begins a connection. It emits `connect` once it is up, and `close` when it is over, `error` before that where there was
- * one. Nothing is written to it before it is up.
- */
-export type Dial = () => Duplex;
 
 export interface BankConnectionOptions {
   readonly dial: Dial;
@@ -102,6 +97,8 @@ export class BankConnection {
         socket.destroy();
       }
     });
+    // A stream in memory has two halves that end by themselves.
+    socket.on("end", () => socket.destroy());
     socket.on("error", (error: NodeJS.ErrnoException) => {
       logger.warn({ reason: error.code }, "the bank's line failed");
     });

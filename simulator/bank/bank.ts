@@ -33,15 +33,19 @@ export interface BankOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
   /** Of a bank that was closed before; `cards` are not looked at then. */
   readonly books?: Books;
 }
 
+export interface ListeningBankOptions extends BankOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
 /** A bank host that speaks the UnionPay POS dialect over TCP and answers as {@link amountRules} and its books say. */
 export interface Bank {
+  /** 0 where it does not listen. */
   readonly port: number;
   readonly books: Books;
   /** Serves a terminal on a connection that came another way than by TCP. */
@@ -52,12 +56,15 @@ export interface Bank {
   close(): Promise<void>;
 }
 
-/** @throws BankNotListening */
-export async function startBank(options: BankOptions): Promise<Bank> {
-  const host = new BankHost(options);
-  await host.listen();
-  return host;
+/** A bank that listens. @throws BankNotListening */
+export async function startBank({ host, port, ...options }: ListeningBankOptions): Promise<Bank> {
+  const bank = new BankHost(options);
+  await bank.listen(host, port);
+  return bank;
 }
+
+/** A bank that listens nowhere: it gets its connections by {@link Bank.serve}. */
+export const openBank = (options: BankOptions): Bank => new BankHost(options);
 
 class BankHost implements Bank {
   readonly books: Books;
@@ -77,15 +84,14 @@ class BankHost implements Bank {
 
   get port(): number {
     const address = this.#server.address();
-    return address !== null && typeof address === "object" ? address.port : this.#options.port;
+    return address !== null && typeof address === "object" ? address.port : 0;
   }
 
   get failures(): ReadonlyMap<string, number> {
     return this.#failures;
   }
 
-  listen(): Promise<void> {
-    const { host, port } = this.#options;
+  listen(host: string, port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", (cause) => reject(new BankNotListening({ cause })));
       this.#server.listen({ host, port }, resolve);
@@ -112,6 +118,7 @@ class BankHost implements Bank {
         piece.fill(0);
       }
     });
+    socket.on("end", () => socket.destroy());
     socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#options.logger.info({ reason: error.code }, "a terminal's line failed");
     });

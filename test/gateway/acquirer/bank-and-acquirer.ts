@@ -1,14 +1,15 @@
-import { connect } from "node:net";
 import { join } from "node:path";
 import type { ChargeRequest, TransactionIdentity } from "@swipewire/gateway/acquirer/acquirer";
+import { type Dial, dialTcp } from "@swipewire/gateway/acquirer/dial";
 import { UnionPayAcquirer, type UnionPayAcquirerOptions } from "@swipewire/gateway/acquirer/unionpay-acquirer";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
-import { type Bank, type BankOptions, startBank } from "@swipewire/simulator/bank/bank";
+import { type Bank, type ListeningBankOptions, startBank } from "@swipewire/simulator/bank/bank";
 import { pino } from "pino";
 import type { Test } from "tap";
+import { linePair } from "../../line-pair.ts";
 import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
 
@@ -67,7 +68,7 @@ export async function keyStore(t: Test, terminalMasterKey = TMK): Promise<Softwa
   return SoftwareKeyStore.open(path);
 }
 
-export async function bank(t: Test, clock: SimulatedClock, options: Partial<BankOptions> = {}): Promise<Bank> {
+export async function bank(t: Test, clock: SimulatedClock, options: Partial<ListeningBankOptions> = {}): Promise<Bank> {
   const started = await startBank({
     cards: [debit, credit],
     tmk: TMK,
@@ -82,15 +83,26 @@ export async function bank(t: Test, clock: SimulatedClock, options: Partial<Bank
   return started;
 }
 
+/** Joins a terminal and a bank without a network. */
+export const dialInMemory =
+  (bank: Bank): Dial =>
+  () => {
+    const [here, there] = linePair();
+    bank.serve(there);
+    queueMicrotask(() => here.emit("connect"));
+    return here;
+  };
+
+/** @param to the bank's port, or a bank that is reached in memory */
 export function acquirer(
   t: Test,
   clock: SimulatedClock,
-  port: number,
+  to: number | Bank,
   keys: SoftwareKeyStore,
   options: Partial<UnionPayAcquirerOptions> = {},
 ): UnionPayAcquirer {
   const made = new UnionPayAcquirer({
-    dial: () => connect({ host: "127.0.0.1", port }),
+    dial: typeof to === "number" ? dialTcp({ host: "127.0.0.1", port: to }) : dialInMemory(to),
     tpdu: "6000030000",
     header: "603100310100",
     terminal: "10016919",

@@ -13,7 +13,7 @@ import {
 import { transactionRequest } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import { unwrapWorkingKeys, type WorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
-import { type Bank, type BankOptions, startBank } from "@swipewire/simulator/bank/bank";
+import { type Bank, type ListeningBankOptions, startBank } from "@swipewire/simulator/bank/bank";
 import { pino } from "pino";
 import type { Test } from "tap";
 import { seededRandom } from "../../seeded-random.ts";
@@ -27,7 +27,11 @@ export const debit = { name: "debit", pan: ascii("6224242300000069"), pin: ascii
 export const credit = { name: "credit", pan: ascii("6224242900000113"), pin: ascii("9876") };
 export const TRACK = { debit: ";6224242300000069=29122201234567890?", credit: ";6224242900000113=29122011234567890?" };
 
-export async function bank(t: Test, clock = new SimulatedClock(), options: Partial<BankOptions> = {}): Promise<Bank> {
+export async function bank(
+  t: Test,
+  clock = new SimulatedClock(),
+  options: Partial<ListeningBankOptions> = {},
+): Promise<Bank> {
   const logger = pino({ level: "silent" });
   const settings = {
     cards: [debit, credit],
