@@ -53,6 +53,12 @@ export class OrderCancelled extends failure("order_cancelled", {
   todo: "Ask the merchant, or place a new order.",
 }) {}
 
+export class OrderNotPaid extends failure("order_not_paid", {
+  what: "This order is not paid.",
+  means: "There is nothing to give back.",
+  todo: "Look at the order's status; one that is being paid has a result within minutes.",
+}) {}
+
 export class OrderNotBeingPaid extends failure("order_not_being_paid", {
   what: "A payment ended of an order that was not being paid.",
   means: "This is a fault in the program; nothing was changed.",
@@ -257,6 +263,51 @@ export class PaymentTransitionRefused extends failure("payment_transition_refuse
   what: "A payment was to go from one state to another that may not follow it.",
   means: "It stays as it is; this is a fault in the program.",
   todo: "Report it with the log around it.",
+}) {}
+
+// Refunds.
+
+export class RefundExceedsPaid extends failure("refund_exceeds_paid", {
+  what: "More would be given back than was paid.",
+  means: "Nothing is given back. Refunds that are still under way count as given back until they fail.",
+  todo: "Look at the order's refunds, and ask for what is left at most.",
+}) {}
+
+export class RefundOriginalUnknown extends failure("refund_original_unknown", {
+  what: "The gateway does not know by what the bank calls this charge.",
+  means: "It can't be given back by this way: an operator or an older release said that it is paid.",
+  todo: "Give the money back through the acquirer's own office.",
+}) {}
+
+export class RefundExpired extends failure("refund_expired", {
+  what: "The bank could not be reached for a day.",
+  means: "Nothing was sent and nothing was given back.",
+  todo: "Ask for the refund again.",
+}) {}
+
+export class RefundOverdue extends failure("refund_overdue", {
+  what: "The bank has not answered a refund, or the reversal of a void, for an hour.",
+  means:
+    "Whether it was given back is not known. It is repeated under the same numbers, which the bank carries out once.",
+  todo: "Check the line to the acquirer, and ask it about the batch and trace that `swipewire-gateway reconcile` shows.",
+}) {}
+
+export class RefundInterrupted extends failure("refund_interrupted", {
+  what: "The gateway stopped while the refund was under way.",
+  means: "It goes on when the gateway starts again.",
+  todo: "Nothing is to be done.",
+}) {}
+
+export class RefundTransitionRefused extends failure("refund_transition_refused", {
+  what: "A refund was to take a step that its state does not allow.",
+  means: "Nothing was changed; another process may have taken the step.",
+  todo: "Report it with the log around it, if it repeats.",
+}) {}
+
+export class RefundFault extends failure("refund_fault", {
+  what: "The gateway could not carry a refund on.",
+  means: "It is tried again from the state on disk.",
+  todo: "Look at the gateway's log; check that its disk is not full.",
 }) {}
 
 export class SwipeForeign extends failure("swipe_foreign", {

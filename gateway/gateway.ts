@@ -20,6 +20,7 @@ import { SimulatedSms } from "./notify/simulated-sms.ts";
 import { OrderExpiry } from "./orders/order-expiry.ts";
 import { Orders } from "./orders/orders.ts";
 import { Payments } from "./payments/payments.ts";
+import { Refunds } from "./refunds/refunds.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { TerminalLink } from "./terminals/link.ts";
 import { RevocationWatch } from "./terminals/revocation-watch.ts";
@@ -133,10 +134,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tell: (terminal, notice) => link.tell(terminal, notice),
   });
   starting.defer(() => payments.close());
+  const refunds = new Refunds({ store, outbox, acquirer, clock, random, logger });
+  starting.defer(() => refunds.close());
   const expiry = new OrderExpiry({ orders, clock, logger });
   starting.defer(() => expiry.close());
 
   await payments.recover();
+  await refunds.recover();
   outbox.start();
   expiry.start();
   revocations.start();
@@ -148,7 +152,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     logger,
     routes: [
-      merchantRoutes({ merchants, orders, payments }),
+      merchantRoutes({ merchants, orders, payments, refunds }),
       payRoutes({ orders }),
       enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
       healthRoutes({ checkStore: () => sql`select 1`.execute(store), acquirerReady: () => acquirer.ready }),

@@ -11,8 +11,33 @@ export type BankTransactionKey = Pick<BankTransaction, "batch" | "trace">;
 /** Field 11 and field 60.2 have six digits. */
 const LAST_NUMBER = 999_999;
 
-/** The next trace number of the acquirer's terminal; a new batch begins where they run out. */
+/** Field 48 of a settlement counts with three digits; a batch is closed well before that. */
+const LARGEST_BATCH = 900;
+
+/** The batch that the next transaction goes into; a full one is closed here, and settled like any other. */
+export async function openBatch(trx: Transaction): Promise<number> {
+  const { batch } = await trx.selectFrom("acquirer_sequence").select("batch").executeTakeFirstOrThrow();
+  const { count } = await trx
+    .selectFrom("bank_transactions")
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("batch", "=", batch)
+    .executeTakeFirstOrThrow();
+  return count < LARGEST_BATCH ? batch : nextBatch(trx);
+}
+
+/** Closes the open batch. @returns the new one */
+export async function nextBatch(trx: Transaction): Promise<number> {
+  const { batch } = await trx
+    .updateTable("acquirer_sequence")
+    .set((e) => ({ batch: e(e("batch", "%", LAST_NUMBER), "+", 1) }))
+    .returning("batch")
+    .executeTakeFirstOrThrow();
+  return batch;
+}
+
+/** The next trace number of the acquirer's terminal; a new batch begins where they run out, or where one is full. */
 export async function takeTrace(trx: Transaction): Promise<BankTransactionKey> {
+  await openBatch(trx);
   const { next_trace: trace, batch } = await trx.selectFrom("acquirer_sequence").selectAll().executeTakeFirstOrThrow();
   const wraps = trace === LAST_NUMBER;
   await trx

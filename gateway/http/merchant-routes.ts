@@ -1,14 +1,16 @@
 import { strict } from "@swipewire/protocol/messages/fields";
-import { NewOrder } from "@swipewire/protocol/messages/merchant-api";
+import { NewOrder, NewRefund } from "@swipewire/protocol/messages/merchant-api";
 import { checker } from "@swipewire/protocol/messages/parse";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiKeyRefused, IdempotencyKeyMissing } from "../errors.ts";
 import type { Merchants } from "../merchants/merchants.ts";
 import type { Orders } from "../orders/orders.ts";
 import type { Payments } from "../payments/payments.ts";
+import type { Refunds } from "../refunds/refunds.ts";
 import { bodyReader } from "./request-body.ts";
 
 const readNewOrder = bodyReader(NewOrder);
+const readNewRefund = bodyReader(NewRefund);
 const checkOrderQuery = checker(strict({ orderNumber: NewOrder.properties.orderNumber }));
 
 declare module "fastify" {
@@ -23,10 +25,12 @@ export function merchantRoutes({
   merchants,
   orders,
   payments,
+  refunds,
 }: {
   merchants: Merchants;
   orders: Orders;
   payments: Pick<Payments, "cancelOrder">;
+  refunds: Pick<Refunds, "request" | "list">;
 }) {
   return (app: FastifyInstance): void => {
     app.decorateRequest("merchant", "");
@@ -53,6 +57,18 @@ export function merchantRoutes({
     app.post<OrderParams>("/v1/orders/:order/cancel", { onRequest }, (request) =>
       payments.cancelOrder(request.merchant, request.params.order),
     );
+
+    app.post<OrderParams>("/v1/orders/:order/refunds", { onRequest }, async (request, reply) => {
+      const key = idempotencyKey(request);
+      const { merchant, params } = request;
+      const { refund, created } = await refunds.request(merchant, params.order, readNewRefund(request), key);
+      if (!created) reply.header("idempotency-replayed", "true");
+      return reply.code(201).send(refund);
+    });
+
+    app.get<OrderParams>("/v1/orders/:order/refunds", { onRequest }, async (request) => ({
+      refunds: await refunds.list(request.merchant, request.params.order),
+    }));
   };
 }
 

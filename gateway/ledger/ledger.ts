@@ -24,6 +24,14 @@ export async function postSale(trx: Transaction, sale: Sale): Promise<void> {
   ]);
 }
 
+/** Books what was given back of a payment: the merchant's credit goes down, and so does what the acquirer owes. */
+export async function postRefund(trx: Transaction, refund: Sale & { readonly refund: string }): Promise<void> {
+  await post(trx, `refund:${refund.refund}`, refund, [
+    { account: merchantAccount(refund.merchantId), amount: -refund.amount },
+    { account: "acquirer", amount: refund.amount },
+  ]);
+}
+
 /** @throws LedgerUnbalanced */
 async function post(
   trx: Transaction,

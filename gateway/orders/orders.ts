@@ -1,10 +1,5 @@
 import { createHash } from "node:crypto";
-import type {
-  IssuedTransactionCode,
-  MerchantOrder,
-  NewOrder,
-  OrderStatus,
-} from "@swipewire/protocol/messages/merchant-api";
+import type { IssuedTransactionCode, MerchantOrder, NewOrder } from "@swipewire/protocol/messages/merchant-api";
 import type { OrderView } from "@swipewire/protocol/messages/terminal-link";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, type Duration, type Instant, isoTime, Minutes } from "@swipewire/protocol/time";
@@ -91,6 +86,7 @@ export class Orders {
         amount: order.amount,
         currency: order.currency,
         status: "payable",
+        refunded_amount: 0,
         pay_token: Buffer.from(this.#random.bytes(24)).toString("base64url"),
         created_at: now,
         payable_until: now + this.#lifetime,
@@ -230,7 +226,7 @@ export class Orders {
     trx: Transaction,
     orderId: string,
     outcome: "paid" | "payable",
-  ): Promise<Extract<OrderStatus, "paid" | "payable" | "expired">> {
+  ): Promise<Extract<OrderRow["status"], "paid" | "payable" | "expired">> {
     const now = this.#clock.now();
     const row = await trx
       .selectFrom("orders")
@@ -264,7 +260,7 @@ export class Orders {
     });
   }
 
-  async #setStatus(trx: Transaction, orderId: string, status: OrderStatus, now: Instant): Promise<void> {
+  async #setStatus(trx: Transaction, orderId: string, status: OrderRow["status"], now: Instant): Promise<void> {
     await trx.updateTable("orders").set({ status }).where("id", "=", orderId).execute();
     if (status !== "payable" && status !== "paying") await releaseCodes(trx, [orderId], now);
   }

@@ -1,5 +1,5 @@
 import type { PaymentOutcome } from "@swipewire/protocol/messages/terminal-link";
-import type { WebhookEvent } from "@swipewire/protocol/messages/webhook";
+import type { PaymentEvent } from "@swipewire/protocol/messages/webhook";
 import { type Instant, isoTime } from "@swipewire/protocol/time";
 import type { Approval } from "../acquirer/acquirer.ts";
 import { postSale } from "../ledger/ledger.ts";
@@ -26,7 +26,7 @@ export interface EndedPayment {
   readonly orderPayable: boolean;
 }
 
-const webhookTypes: Readonly<Record<PaymentOutcome, WebhookEvent["type"]>> = {
+const webhookTypes: Readonly<Record<PaymentOutcome, PaymentEvent["type"]>> = {
   approved: "payment.approved",
   declined: "payment.failed",
   failed: "payment.failed",

@@ -125,6 +125,7 @@ export class Reversals {
     const unknown = await this.#options.store
       .selectFrom("bank_transactions")
       .select(["batch", "trace"])
+      .where("kind", "=", "purchase")
       .where("state", "=", "unknown-to-bank")
       .where("at", ">", this.#options.clock.now() - ASK_AGAIN_WITHIN)
       .execute();

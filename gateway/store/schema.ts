@@ -15,6 +15,11 @@ export type BankTransactionState =
   | "reversed"
   | "unknown-to-bank";
 
+export type RefundState = "requested" | "voiding" | "reversing" | "refunding" | "approved" | "declined" | "failed";
+
+/** `different`: settled all the same, after every slip was uploaded, for the bank counted something else. */
+export type SettlementState = "closing" | "comparing" | "uploading" | "ending" | "settled" | "different";
+
 /**
  * The tables. No column may hold a track, a PAN, a PIN, a PIN block or a key; secrets that are compared only are kept as
  * SHA-256 (they are random and long, so a slow hash would add nothing). Times are `Instant`s, money is in minor units.
@@ -38,7 +43,10 @@ export interface Tables {
     product: string;
     amount: number;
     currency: string;
-    status: OrderStatus;
+    /** `refunded` is not kept: it is paid, and all of it was given back. */
+    status: Exclude<OrderStatus, "refunded">;
+    /** What was given back, in minor units. */
+    refunded_amount: number;
     pay_token: string;
     created_at: Instant;
     payable_until: Instant;
@@ -146,6 +154,69 @@ export interface Tables {
     /** What made it happen. */
     cause: string;
     at: Instant;
+  };
+  /** What is given back of payments. */
+  refunds: {
+    id: string;
+    order_id: string;
+    payment_id: string;
+    merchant_id: string;
+    /** The merchant's, unique among its refunds. */
+    idempotency_key: string;
+    /** SHA-256 of the request, hex: the same key with another body is refused. */
+    request_hash: string;
+    amount: number;
+    currency: string;
+    state: RefundState;
+    /** The failure's code, for one that gave nothing back. */
+    reason: string | null;
+    /** Of its last message to the bank; set before that is sent. */
+    batch: number | null;
+    trace: number | null;
+    created_at: Instant;
+    state_since: Instant;
+  };
+  /** Append-only: the whole life of every refund. */
+  refund_transitions: {
+    seq: Generated<number>;
+    refund_id: string;
+    from_state: string | null;
+    to_state: string;
+    /** What made it happen. */
+    cause: string;
+    at: Instant;
+  };
+  /** Batches that were closed, and what the bank said of them. */
+  settlements: {
+    batch: number;
+    currency: string;
+    /** What closed it: `daily`, `operator`, or `full`. */
+    cause: string;
+    state: SettlementState;
+    /** Of the settlement message. */
+    trace: number | null;
+    /** What the gateway counted when it asked the bank. */
+    our_debit_amount: number | null;
+    our_debit_count: number | null;
+    our_credit_amount: number | null;
+    our_credit_count: number | null;
+    /** What the bank answered. */
+    bank_debit_amount: number | null;
+    bank_debit_count: number | null;
+    bank_credit_amount: number | null;
+    bank_credit_count: number | null;
+    /** Code of what holds it up. */
+    last_error: string | null;
+    closed_at: Instant;
+    state_since: Instant;
+  };
+  /** The operator's wishes, for the running gateway, which has the one connection to the bank. */
+  settlement_requests: {
+    id: Generated<number>;
+    at: Instant;
+    taken_at: Instant | null;
+    /** The batch that it closed; null where there was nothing to settle. */
+    batch: number | null;
   };
   /** Payment ids that a terminal was told are refused: they stay refused, with the failure's code. */
   refused_payments: { terminal_id: string; payment_id: string; code: string; at: Instant };

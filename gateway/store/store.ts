@@ -14,6 +14,7 @@ import { Migrator } from "kysely/migration";
 import { StoreNotOpened } from "../errors.ts";
 import * as firstTables from "./migrations/0001-first-tables.ts";
 import * as bankTransactions from "./migrations/0002-bank-transactions.ts";
+import * as refundsAndSettlements from "./migrations/0003-refunds-and-settlements.ts";
 import type { Tables } from "./schema.ts";
 
 /**
@@ -27,6 +28,7 @@ export type Transaction = KyselyTransaction<Tables>;
 const migrations = {
   "0001-first-tables": firstTables,
   "0002-bank-transactions": bankTransactions,
+  "0003-refunds-and-settlements": refundsAndSettlements,
 };
 
 /** How long a write waits for another process that holds the file (a command of the CLI beside a running gateway). */

@@ -16,6 +16,8 @@ export const OrderStatus = Type.Union([
   /** A payment is under way. */
   Type.Literal("paying"),
   Type.Literal("paid"),
+  /** All of it was given back. */
+  Type.Literal("refunded"),
   Type.Literal("expired"),
   Type.Literal("cancelled"),
 ]);
@@ -29,12 +31,36 @@ export const MerchantOrder = strict({
   amount: Amount,
   currency: Currency,
   status: OrderStatus,
+  /** What was given back of it, in minor units. */
+  refundedAmount: Type.Integer({ minimum: 0, maximum: 999_999_999_999 }),
   createdAt: Timestamp,
   payableUntil: Timestamp,
   /** Opens the order for its payer, `POST /v1/pay/{payToken}/…`; unguessable, not the transaction code. */
   payToken: Type.String({ pattern: "^[A-Za-z0-9_-]{22,}$" }),
 });
 export type MerchantOrder = Type.Static<typeof MerchantOrder>;
+
+/** `POST /v1/orders/{order}/refunds`, with the merchant's API key and an `Idempotency-Key` header. */
+export const NewRefund = strict({
+  /** All that is left of it unless told. */
+  amount: Type.Optional(Amount),
+});
+export type NewRefund = Type.Static<typeof NewRefund>;
+
+/** What is given back of an order, as its merchant sees it. */
+export const MerchantRefund = strict({
+  refund: Uuid,
+  order: Uuid,
+  payment: Uuid,
+  amount: Amount,
+  currency: Currency,
+  /** Pending until the bank has the last word. */
+  status: Type.Union([Type.Literal("pending"), Type.Literal("approved"), Type.Literal("failed")]),
+  /** Why it failed. */
+  reason: Type.Optional(ErrorCode),
+  createdAt: Timestamp,
+});
+export type MerchantRefund = Type.Static<typeof MerchantRefund>;
 
 /** `POST /v1/pay/{payToken}/transaction-code`: the payer chose to swipe on another device. */
 export const IssuedTransactionCode = strict({ code: TransactionCode, payableUntil: Timestamp });

@@ -7,13 +7,20 @@ import { healthRoutes } from "@swipewire/gateway/http/health-routes";
 import { startHttpServer } from "@swipewire/gateway/http/http-server";
 import { merchantRoutes } from "@swipewire/gateway/http/merchant-routes";
 import { payRoutes } from "@swipewire/gateway/http/pay-routes";
+import { Refunds } from "@swipewire/gateway/refunds/refunds";
 import { Terminals } from "@swipewire/gateway/terminals/terminals";
-import { HttpFailure, IssuedTransactionCode, MerchantOrder } from "@swipewire/protocol/messages/merchant-api";
+import {
+  HttpFailure,
+  IssuedTransactionCode,
+  MerchantOrder,
+  MerchantRefund,
+} from "@swipewire/protocol/messages/merchant-api";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { OrderView } from "@swipewire/protocol/messages/terminal-link";
 import { Minutes, Seconds } from "@swipewire/protocol/time";
 import { pino } from "pino";
 import t, { type Test } from "tap";
+import { BankBooks, TestBank } from "./payment-floor.ts";
 import { openShopFloor } from "./shop-floor.ts";
 
 const checkFailure = checker(HttpFailure);
@@ -31,6 +38,14 @@ async function serve(t: Test, checkStore?: () => Promise<unknown>) {
     sealingKeys: () => [{ kty: "OKP", crv: "X25519", x: "a".repeat(43) }],
     mqttUrl: () => "mqtt://127.0.0.1:1883",
   });
+  const refunds = new Refunds({
+    store,
+    outbox: { enqueueWebhook: async () => {} },
+    acquirer: new TestBank(new BankBooks()),
+    clock,
+    random,
+    logger: pino({ level: "silent" }),
+  });
   const server = await startHttpServer({
     host: "127.0.0.1",
     port: 0,
@@ -38,7 +53,7 @@ async function serve(t: Test, checkStore?: () => Promise<unknown>) {
     clock,
     logger: pino({ level: "debug" }, { write: (line) => log.push(line) }),
     routes: [
-      merchantRoutes({ merchants, orders, payments: { cancelOrder: (...of) => orders.cancel(...of) } }),
+      merchantRoutes({ merchants, orders, payments: { cancelOrder: (...of) => orders.cancel(...of) }, refunds }),
       payRoutes({ orders }),
       enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
       healthRoutes({
@@ -49,6 +64,7 @@ async function serve(t: Test, checkStore?: () => Promise<unknown>) {
   });
   t.teardown(async () => {
     await server.close();
+    await refunds.close();
     await store.destroy();
   });
 
@@ -317,4 +333,49 @@ t.test("a port that is taken is told by name", async (t) => {
   const { server, clock } = await serve(t);
   const options = { clock, host: "127.0.0.1", port: Number(new URL(server.url).port), trustedProxies: [], routes: [] };
   await t.rejects(startHttpServer({ ...options, logger: pino({ level: "silent" }) }), { code: "http_not_listening" });
+});
+
+t.test("a merchant asks for a refund, the same one again by its key, and sees what became of it", async (t) => {
+  const { ask, refused, place, store, clock, addPayment } = await serve(t);
+  const { order } = checkOrder((await place("k1")).body);
+  const url = `/v1/orders/${order}/refunds`;
+  const headers = { "idempotency-key": "r1" };
+  t.equal(await refused("POST", url, { body: {}, headers }), "409 order_not_paid");
+  const payment_id = await addPayment(order, "approved");
+  await store.updateTable("orders").set({ status: "paid" }).execute();
+  await store
+    .insertInto("bank_transactions")
+    .values({
+      batch: 1,
+      trace: 1,
+      kind: "purchase",
+      payment_id,
+      refund_id: null,
+      amount: tea.amount,
+      currency: "CNY",
+      pin: 0,
+      state: "approved",
+      reversal_reason: null,
+      approval_code: null,
+      retrieval_reference: "000000000001",
+      bank_date: "1101",
+      at: clock.now(),
+    })
+    .execute();
+  await store.updateTable("acquirer_sequence").set({ next_trace: 2 }).execute();
+  t.equal(await refused("POST", url, { body: {} }), "400 idempotency_key_missing");
+  t.equal(await refused("POST", url, { body: { amount: 0 }, headers }), "400 message_invalid");
+  t.equal(await refused("POST", url, { body: { amount: 1_251 }, headers }), "422 refund_exceeds_paid");
+  const asked = await ask("POST", url, { body: { amount: 250 }, headers });
+  t.equal(asked.status, 201);
+  const refund = checker(MerchantRefund)(asked.body);
+  t.match(refund, { order, payment: payment_id, amount: 250, currency: "CNY", status: "pending" });
+  const again = await ask("POST", url, { body: { amount: 250 }, headers });
+  t.equal(again.headers.get("idempotency-replayed"), "true");
+  t.equal(again.body.refund, refund.refund);
+  t.equal(await refused("POST", url, { body: { amount: 251 }, headers }), "422 idempotency_key_reused");
+  const { body } = await ask("GET", url);
+  t.same(body.refunds.map(checker(MerchantRefund)).length, 1);
+  t.equal(await refused("GET", "/v1/orders/no-such/refunds"), "404 order_unknown");
+  t.equal(await refused("GET", url, { headers: { authorization: "" } }), "401 api_key_refused");
 });

@@ -14,6 +14,7 @@ const order = {
   amount: 1_250,
   currency: "CNY",
   status: "payable",
+  refundedAmount: 0,
   createdAt: "2026-11-01T12:00:00.000Z",
   payableUntil: "2026-11-01T12:30:00.000Z",
   payToken: "p".repeat(32),
