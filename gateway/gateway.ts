@@ -4,7 +4,7 @@ import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import type { Logger } from "pino";
 import { dialTcp } from "./acquirer/dial.ts";
-import { UnionPayAcquirer } from "./acquirer/unionpay-acquirer.ts";
+import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
 import { enrolmentRoutes } from "./http/enrolment-routes.ts";
@@ -87,9 +87,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sms = new SimulatedSms(texts);
 
   const signedOn = Promise.withResolvers<void>();
-  const { host, port, replySeconds, idleSeconds, ...pos } = config.acquirer;
-  const acquirer = new UnionPayAcquirer({
+  const { host, port, replySeconds, idleSeconds, tpdu = "", header = "", ...pos } = config.acquirer;
+  const acquirer = new PosAcquirer({
     ...pos,
+    tpdu,
+    header,
     dial: dialTcp({ host, port }),
     replyTimeout: Seconds(replySeconds),
     idleAfter: Seconds(idleSeconds),

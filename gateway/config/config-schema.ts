@@ -1,3 +1,4 @@
+import { posDialectNames } from "@swipewire/protocol/iso8583/pos-codecs";
 import { strict } from "@swipewire/protocol/messages/fields";
 import Type from "typebox";
 
@@ -148,6 +149,31 @@ const Baresip = Type.Object(
   },
 );
 
+const tpdu = Type.Optional(Type.String({ pattern: "^[0-9]{10}$", description: "10 digits" }));
+const header = Type.Optional(Type.String({ pattern: "^[0-9]{12}$", description: "12 digits" }));
+
+const Acquirer = Type.Object(
+  {
+    host,
+    port,
+    dialect: Type.Enum(posDialectNames, { default: "unionpay", description: posDialectNames.join(", ") }),
+    /** ISO 8583 field 41. */
+    terminal: Type.String({ pattern: "^[0-9A-Za-z]{8}$", description: "8 letters or digits (ISO 8583 field 41)" }),
+    /** ISO 8583 field 42. */
+    merchant: Type.String({ pattern: "^[0-9A-Za-z]{15}$", description: "15 letters or digits (ISO 8583 field 42)" }),
+    tpdu,
+    header,
+    replySeconds: seconds(60),
+    idleSeconds: seconds(60),
+  },
+  {
+    additionalProperties: false,
+    // Only UnionPay's messages have an address and a header.
+    if: { properties: { dialect: { not: { const: "unionpay" } } }, required: ["dialect"] },
+    else: { required: ["tpdu", "header"], properties: { tpdu, header } },
+  },
+);
+
 export const GatewayConfig = strict({
   /** Names this gateway among those that share a store and a broker. */
   instance: Type.String({
@@ -174,18 +200,7 @@ export const GatewayConfig = strict({
   store: strict({ path }),
   keys: strict({ file: path }),
   broker: byKind("embedded or external", EmbeddedBroker, ExternalBroker),
-  acquirer: strict({
-    host,
-    port,
-    /** ISO 8583 field 41. */
-    terminal: Type.String({ pattern: "^[0-9A-Za-z]{8}$", description: "8 letters or digits (ISO 8583 field 41)" }),
-    /** ISO 8583 field 42. */
-    merchant: Type.String({ pattern: "^[0-9A-Za-z]{15}$", description: "15 letters or digits (ISO 8583 field 42)" }),
-    tpdu: Type.String({ pattern: "^[0-9]{10}$", description: "10 digits" }),
-    header: Type.String({ pattern: "^[0-9]{12}$", description: "12 digits" }),
-    replySeconds: seconds(60),
-    idleSeconds: seconds(60),
-  }),
+  acquirer: Acquirer,
   voice: byKind("simulated or baresip", SimulatedPhone, Baresip),
   sms: SimulatedPhone,
   order: Type.Object(

@@ -19,6 +19,7 @@ const EXAMPLE: GatewayConfig = {
     port: 8583,
     terminal: "00000001",
     merchant: "000000000000001",
+    dialect: "unionpay",
     tpdu: "6000030000",
     header: "603100311301",
     replySeconds: 60,

@@ -2,6 +2,7 @@ import { CurrencyUnsupported, Iso8583LengthInvalid } from "../errors.ts";
 import { compileDialect } from "./codec.ts";
 import type { FieldsOf, Message } from "./dialect.ts";
 import { unionPay } from "./dialects/unionpay.ts";
+import type { PosCodec } from "./pos-dialect.ts";
 
 export const unionPayCodec = compileDialect(unionPay);
 export type UnionPayMessage = Message<typeof unionPay>;
@@ -123,11 +124,19 @@ export const batchOf = ({ fields }: UnionPayMessage): string => fields[60]?.slic
 /** Field 60.3. */
 export const networkCodeOf = (fields: UnionPayFields): string => fields[60]?.slice(8, 11) ?? "";
 
-/** Is field 64 of a message what its bytes and the key give? A message without one has no right MAC. */
-export function macIsRight(bytes: Uint8Array, { fields }: UnionPayMessage, mac: MacMaker): boolean {
+/**
+ * Is field 64 of a message what its bytes and the key give? A message without one has no right MAC.
+ * @param codec whose bytes they are
+ */
+export function macIsRight(
+  bytes: Uint8Array,
+  { fields }: UnionPayMessage,
+  mac: MacMaker,
+  codec: Pick<PosCodec, "macCovered"> = unionPayCodec,
+): boolean {
   const given = fields[64];
   if (given === undefined) return false;
-  const right = mac(unionPayCodec.macCovered(bytes));
+  const right = mac(codec.macCovered(bytes));
   // Looks at every byte whatever it finds, so that the time taken tells nothing.
   return (
     right.reduce((difference, byte, i) => difference | (byte ^ (given[i] ?? 0)), right.length ^ given.length) === 0

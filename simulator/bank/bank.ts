@@ -5,6 +5,8 @@ import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
 import { type Failure, SwipewireError } from "@swipewire/protocol/failure";
 import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
 import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
+import { type PosDialectName, posCodecs } from "@swipewire/protocol/iso8583/pos-codecs";
+import type { PosCodec } from "@swipewire/protocol/iso8583/pos-dialect";
 import {
   asksForEcho,
   asksToSignOff,
@@ -13,7 +15,6 @@ import {
   replyTo,
   type UnionPayFields,
   type UnionPayMessage,
-  unionPayCodec,
   type WorkingKeySet,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { type WorkingKeys, wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
@@ -30,6 +31,8 @@ export interface BankOptions {
   readonly cards: readonly BankCard[];
   /** Terminal master key of every terminal, 16 bytes. */
   readonly tmk: Uint8Array;
+  /** UnionPay's unless told. */
+  readonly dialect?: PosDialectName;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -43,7 +46,7 @@ export interface ListeningBankOptions extends BankOptions {
   readonly port: number;
 }
 
-/** A bank host that speaks the UnionPay POS dialect over TCP and answers as {@link amountRules} and its books say. */
+/** A bank host that speaks a dialect of POS messages and answers as {@link amountRules} and its books say. */
 export interface Bank {
   /** 0 where it does not listen. */
   readonly port: number;
@@ -69,6 +72,7 @@ export const openBank = (options: BankOptions): Bank => new BankHost(options);
 class BankHost implements Bank {
   readonly books: Books;
   readonly #options: BankOptions;
+  readonly #codec: PosCodec;
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
   readonly #lateAnswers = new Set<Timer>();
@@ -78,6 +82,7 @@ class BankHost implements Bank {
 
   constructor(options: BankOptions) {
     this.#options = options;
+    this.#codec = posCodecs[options.dialect ?? "unionpay"];
     this.books = options.books ?? new Books(options.cards);
     this.#server = createServer({ noDelay: true }, (socket) => this.serve(socket));
   }
@@ -131,7 +136,7 @@ class BankHost implements Bank {
   /** Whatever is wrong with one message costs only that message. */
   #take(socket: Duplex, bytes: Uint8Array): void {
     try {
-      const message = unionPayCodec.parse(bytes);
+      const message = this.#codec.parse(bytes);
       try {
         this.#answer(socket, message, bytes);
       } finally {
@@ -161,7 +166,7 @@ class BankHost implements Bank {
       throw new BankMessageUnsupported({ detail: `MTI ${request.mti}` });
     }
     const keys = this.#keysOf(request);
-    if (!keys || !macIsRight(bytes, request, (covered) => unionPayMac(keys.mac, covered))) {
+    if (!keys || !macIsRight(bytes, request, (covered) => unionPayMac(keys.mac, covered), this.#codec)) {
       this.#count(new BankMacInvalid({ detail: `MTI ${request.mti}` }));
       this.#send(socket, replyTo(request, "A0", localTime(at)), keys);
       return;
@@ -199,7 +204,7 @@ class BankHost implements Bank {
   /** @param keys whose MAC key seals it, where it is sealed */
   #send(socket: Duplex, message: UnionPayMessage, keys?: WorkingKeys): void {
     if (socket.destroyed) return;
-    const wire = unionPayCodec.build(message, keys && ((covered) => unionPayMac(keys.mac, covered)));
+    const wire = this.#codec.build(message, keys && ((covered) => unionPayMac(keys.mac, covered)));
     socket.write(frame(wire));
   }
 

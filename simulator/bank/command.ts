@@ -1,6 +1,7 @@
+import { type PosDialectName, posDialectNames } from "@swipewire/protocol/iso8583/pos-codecs";
 import { systemRandom } from "@swipewire/protocol/random";
 import { systemClock } from "@swipewire/protocol/time";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { pino } from "pino";
 import { testCards } from "../cards/test-cards.ts";
 import { listenPort } from "../listen-port.ts";
@@ -11,6 +12,7 @@ interface BankArguments {
   readonly host: string;
   readonly port: number;
   readonly tmk: string;
+  readonly dialect: PosDialectName;
 }
 
 /** `bank`: the bank host alone, for a gateway that runs elsewhere. A line for each purchase and reversal. */
@@ -21,13 +23,15 @@ export function addBankCommand(program: Command): void {
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--port <number>", "where to listen; 0 takes any free one", listenPort, 8583)
     .option("--tmk <hex>", "terminal master key, 32 hex digits", "44444444444444444444444444444444")
-    .action(async ({ host, port, tmk }: BankArguments) => {
+    .addOption(new Option("--dialect <name>", "of its messages").choices(posDialectNames).default("unionpay"))
+    .action(async ({ host, port, tmk, dialect }: BankArguments) => {
       const key = hexKey("--tmk", tmk, 16);
       const logger = pino({ base: null });
       const bank = await startBank({
         host,
         port,
         tmk: key,
+        dialect,
         cards: testCards,
         clock: systemClock,
         random: systemRandom,

@@ -75,6 +75,7 @@ export function gatewayConfig(around: {
       port: around.bankPort,
       terminal: "11115007",
       merchant: "123456789111115",
+      dialect: "unionpay",
       tpdu: "6000000000",
       header: "603100311003",
       replySeconds: around.replySeconds,

@@ -39,6 +39,7 @@ async function alone(t: Test, httpPort = 0): Promise<GatewayConfig> {
       port: 1,
       terminal: "11115007",
       merchant: "123456789111115",
+      dialect: "unionpay",
       tpdu: "6000000000",
       header: "603100311003",
       replySeconds: 5,

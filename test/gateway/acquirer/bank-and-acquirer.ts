@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { ChargeRequest, TransactionIdentity } from "@swipewire/gateway/acquirer/acquirer";
 import { type Dial, dialTcp } from "@swipewire/gateway/acquirer/dial";
-import { UnionPayAcquirer, type UnionPayAcquirerOptions } from "@swipewire/gateway/acquirer/unionpay-acquirer";
+import { PosAcquirer, type PosAcquirerOptions } from "@swipewire/gateway/acquirer/pos-acquirer";
 import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
+import type { PosDialectName } from "@swipewire/protocol/iso8583/pos-codecs";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
 import { type Bank, type ListeningBankOptions, startBank } from "@swipewire/simulator/bank/bank";
@@ -99,9 +100,9 @@ export function acquirer(
   clock: SimulatedClock,
   to: number | Bank,
   keys: SoftwareKeyStore,
-  options: Partial<UnionPayAcquirerOptions> = {},
-): UnionPayAcquirer {
-  const made = new UnionPayAcquirer({
+  options: Partial<PosAcquirerOptions> = {},
+): PosAcquirer {
+  const made = new PosAcquirer({
     dial: typeof to === "number" ? dialTcp({ host: "127.0.0.1", port: to }) : dialInMemory(to),
     tpdu: "6000030000",
     header: "603100310100",
@@ -117,16 +118,6 @@ export function acquirer(
   });
   t.teardown(() => made.close());
   return made;
-}
-
-/** A bank and a terminal signed on to it. */
-export async function signedOn(t: Test, options: Partial<UnionPayAcquirerOptions> = {}) {
-  const clock = new SimulatedClock();
-  const host = await bank(t, clock);
-  const keys = await keyStore(t);
-  const terminal = acquirer(t, clock, host.port, keys, options);
-  await until(() => terminal.ready);
-  return { clock, bank: host, keys, acquirer: terminal };
 }
 
 let traces = 0;
@@ -150,4 +141,27 @@ export const withoutPin = (amount: number, more: Partial<ChargeRequest> = {}): C
 export function withPin(keys: SoftwareKeyStore, amount: number, pin: Uint8Array = debit.pin): ChargeRequest {
   const pinBlock = keys.encryptPinBlock(SensitiveBytes.copyOf(pin), SensitiveBytes.copyOf(debit.pan));
   return { ...identity(amount, { pin: true }), track2: SensitiveBytes.copyOf(debit.track2), pinBlock, signOns: 1 };
+}
+
+/** The dialects that every suite of bank and acquirer runs on. */
+export const suiteDialects = ["unionpay", "iso1987"] as const satisfies readonly PosDialectName[];
+
+/** The above in one dialect. */
+export function speaking(dialect: PosDialectName) {
+  const startAcquirer: typeof acquirer = (t, clock, to, keys, options) =>
+    acquirer(t, clock, to, keys, { dialect, ...options });
+  const startOneBank: typeof bank = (t, clock, options) => bank(t, clock, { dialect, ...options });
+  return {
+    bank: startOneBank,
+    acquirer: startAcquirer,
+    /** A bank and a terminal signed on to it. */
+    signedOn: async (t: Test, options: Partial<PosAcquirerOptions> = {}) => {
+      const clock = new SimulatedClock();
+      const host = await startOneBank(t, clock);
+      const keys = await keyStore(t);
+      const terminal = startAcquirer(t, clock, host.port, keys, options);
+      await until(() => terminal.ready);
+      return { clock, bank: host, keys, acquirer: terminal };
+    },
+  };
 }

@@ -3,19 +3,19 @@ import { createServer, type Socket } from "node:net";
 import { tdesKey } from "@swipewire/protocol/crypto/tdes";
 import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
 import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
+import { posCodecs } from "@swipewire/protocol/iso8583/pos-codecs";
 import {
   asksForEcho,
   asksToSignOn,
   replyTo,
   type UnionPayFields,
   type UnionPayMessage,
-  unionPayCodec,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import { type Duration, Seconds } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
-import { acquirer, keyStore, REPLY_TIMEOUT, TMK, until, withoutPin } from "./bank-and-acquirer.ts";
+import { acquirer, keyStore, REPLY_TIMEOUT, suiteDialects, TMK, until, withoutPin } from "./bank-and-acquirer.ts";
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
 const PIN_KEY = bytes("4567C298FB0B045DAB54BF499E10EFCD");
@@ -25,232 +25,241 @@ const workingKeys = wrapWorkingKeys(tdesKey(TMK), { pin: PIN_KEY, mac: MAC_KEY }
 const mac = (covered: Uint8Array) => unionPayMac(tdesKey(MAC_KEY), covered);
 
 const approved: UnionPayFields = { 37: "000000000001", 38: "000001" };
-/** A reply as it goes over the line, with its MAC. */
-const sealed = (request: UnionPayMessage, code: string, more: UnionPayFields = {}) =>
-  frame(unionPayCodec.build(replyTo(request, code, more), mac));
-
 interface Unruly {
   readonly port: number;
   readonly requests: UnionPayMessage[];
   readonly connections: Socket[];
 }
 
-/** A bank that signs on properly and does with every other request what the test says. */
-async function unrulyBank(
-  t: Test,
-  answer: (request: UnionPayMessage, socket: Socket) => Uint8Array | undefined,
-  signOn: (request: UnionPayMessage, times: number) => Uint8Array | undefined = (request) =>
-    frame(unionPayCodec.build(replyTo(request, "00", { 62: workingKeys }))),
-): Promise<Unruly> {
-  const requests: UnionPayMessage[] = [];
-  const connections: Socket[] = [];
-  const server = createServer({ noDelay: true }, (socket) => {
-    const reader = new FrameReader();
-    connections.push(socket);
-    socket.on("data", (piece) => {
-      for (const message of reader.push(piece).map((wire) => unionPayCodec.parse(wire))) {
-        requests.push(message);
-        const signOns = requests.filter(asksToSignOn).length;
-        const reply = asksToSignOn(message) ? signOn(message, signOns) : answer(message, socket);
-        if (reply) socket.write(reply);
+for (const dialect of suiteDialects) {
+  t.test(dialect, async (t) => {
+    const codec = posCodecs[dialect];
+    /** A reply as it goes over the line, with its MAC. */
+    const sealed = (request: UnionPayMessage, code: string, more: UnionPayFields = {}) =>
+      frame(codec.build(replyTo(request, code, more), mac));
+
+    /** A bank that signs on properly and does with every other request what the test says. */
+    async function unrulyBank(
+      t: Test,
+      answer: (request: UnionPayMessage, socket: Socket) => Uint8Array | undefined,
+      signOn: (request: UnionPayMessage, times: number) => Uint8Array | undefined = (request) =>
+        frame(codec.build(replyTo(request, "00", { 62: workingKeys }))),
+    ): Promise<Unruly> {
+      const requests: UnionPayMessage[] = [];
+      const connections: Socket[] = [];
+      const server = createServer({ noDelay: true }, (socket) => {
+        const reader = new FrameReader();
+        connections.push(socket);
+        socket.on("data", (piece) => {
+          for (const message of reader.push(piece).map((wire) => codec.parse(wire))) {
+            requests.push(message);
+            const signOns = requests.filter(asksToSignOn).length;
+            const reply = asksToSignOn(message) ? signOn(message, signOns) : answer(message, socket);
+            if (reply) socket.write(reply);
+          }
+        });
+        socket.on("error", () => {});
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      t.teardown(() => {
+        for (const socket of connections) socket.destroy();
+        server.close();
+      });
+      return { port: (server.address() as AddressInfo).port, requests, connections };
+    }
+
+    async function terminalOf(t: Test, { port }: Unruly, idleAfter: Duration = Seconds(600)) {
+      const clock = new SimulatedClock();
+      return { clock, acquirer: acquirer(t, clock, port, await keyStore(t), { dialect, idleAfter }) };
+    }
+
+    t.test("a reply in single bytes is a reply", async (t) => {
+      const bank = await unrulyBank(t, (request, socket) => {
+        void (async () => {
+          for (const byte of sealed(request, "00", approved)) {
+            socket.write(Uint8Array.of(byte));
+            await settle();
+          }
+        })();
+        return undefined;
+      });
+      const { acquirer } = await terminalOf(t, bank);
+      await until(() => acquirer.ready);
+      t.same(await acquirer.charge(withoutPin(1_00)), {
+        kind: "approved",
+        approvalCode: "000001",
+        retrievalReference: "000000000001",
+      });
+    });
+
+    t.test("replies that cannot be trusted or understood leave the outcome unknown, with their reason", async (t) => {
+      const wire = (request: UnionPayMessage, fields: UnionPayFields) =>
+        frame(codec.build({ ...replyTo(request, "00"), fields }, mac));
+      const cases: Record<string, [(request: UnionPayMessage) => Uint8Array, reason: string, counted?: string]> = {
+        "no MAC": [(request) => frame(codec.build(replyTo(request, "00", approved))), "A0", "acquirer_mac_invalid"],
+        "an altered amount": [
+          (request) => {
+            const reply = sealed(request, "00", approved);
+            reply[30] = (reply[30] ?? 0) ^ 1;
+            return reply;
+          },
+          "A0",
+          "acquirer_mac_invalid",
+        ],
+        "another amount under a right MAC": [
+          (request) => wire(request, { ...replyTo(request, "00").fields, 4: "000000000001" }),
+          "06",
+          "acquirer_reply_mismatch",
+        ],
+        "no amount": [
+          (request) => wire(request, { 11: request.fields[11] ?? "", 39: "00", 41: request.fields[41] ?? "" }),
+          "06",
+          "acquirer_reply_mismatch",
+        ],
+        "no response code": [
+          (request) => wire(request, { 11: request.fields[11] ?? "", 41: request.fields[41] ?? "" }),
+          "06",
+        ],
+        "a response code nobody knows": [(request) => sealed(request, "ZZ"), "06"],
+        "a bank that does not know either": [(request) => sealed(request, "98"), "98"],
+      };
+      for (const [what, [reply, reversalReason, counted]] of Object.entries(cases)) {
+        const bank = await unrulyBank(t, reply);
+        const { acquirer } = await terminalOf(t, bank);
+        await until(() => acquirer.ready);
+        await t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_outcome_unknown", reversalReason }, what);
+        t.same([...acquirer.failures.keys()], counted ? [counted] : [], what);
+        await acquirer.close();
       }
     });
-    socket.on("error", () => {});
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.teardown(() => {
-    for (const socket of connections) socket.destroy();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, requests, connections };
-}
 
-async function terminalOf(t: Test, { port }: Unruly, idleAfter: Duration = Seconds(600)) {
-  const clock = new SimulatedClock();
-  return { clock, acquirer: acquirer(t, clock, port, await keyStore(t), { idleAfter }) };
-}
+    if (dialect === "unionpay")
+      t.test("an approval is one, also where its authorisation code holds what no terminal may be sent", async (t) => {
+        const bank = await unrulyBank(t, (request) => sealed(request, "00", { ...approved, 38: "A/1*2?" }));
+        const { acquirer } = await terminalOf(t, bank);
+        await until(() => acquirer.ready);
+        t.same(await acquirer.charge(withoutPin(1_00)), { kind: "approved", retrievalReference: "000000000001" });
+      });
 
-t.test("a reply in single bytes is a reply", async (t) => {
-  const bank = await unrulyBank(t, (request, socket) => {
-    void (async () => {
-      for (const byte of sealed(request, "00", approved)) {
-        socket.write(Uint8Array.of(byte));
-        await settle();
+    t.test("a refusal that asks to sign on is a refusal, and the terminal signs on", async (t) => {
+      for (const code of ["77", "99", "A0"]) {
+        const bank = await unrulyBank(t, (request) => sealed(request, code));
+        const { acquirer } = await terminalOf(t, bank);
+        await until(() => acquirer.ready);
+        t.same(await acquirer.charge(withoutPin(1_00)), { kind: "declined", responseCode: code });
+        await until(() => bank.requests.filter(asksToSignOn).length === 2 && acquirer.ready);
+        await acquirer.close();
       }
-    })();
-    return undefined;
-  });
-  const { acquirer } = await terminalOf(t, bank);
-  await until(() => acquirer.ready);
-  t.same(await acquirer.charge(withoutPin(1_00)), {
-    kind: "approved",
-    approvalCode: "000001",
-    retrievalReference: "000000000001",
-  });
-});
+    });
 
-t.test("replies that cannot be trusted or understood leave the outcome unknown, with their reason", async (t) => {
-  const wire = (request: UnionPayMessage, fields: UnionPayFields) =>
-    frame(unionPayCodec.build({ ...replyTo(request, "00"), fields }, mac));
-  const cases: Record<string, [(request: UnionPayMessage) => Uint8Array, reason: string, counted?: string]> = {
-    "no MAC": [(request) => frame(unionPayCodec.build(replyTo(request, "00", approved))), "A0", "acquirer_mac_invalid"],
-    "an altered amount": [
-      (request) => {
-        const reply = sealed(request, "00", approved);
-        reply[30] = (reply[30] ?? 0) ^ 1;
-        return reply;
+    t.test("a reversal that is not acknowledged has to be repeated", async (t) => {
+      const answers = ["96", "A0", "12", "25"];
+      const bank = await unrulyBank(t, (request) => sealed(request, answers.shift() ?? "00"));
+      const { acquirer } = await terminalOf(t, bank);
+      const charge = withoutPin(1_00);
+      for (const code of ["acquirer_outcome_unknown", "acquirer_outcome_unknown", "acquirer_reversal_refused"]) {
+        await until(() => acquirer.ready);
+        await t.rejects(acquirer.reverse(charge, "purchase", "98"), { code });
+      }
+      await until(() => acquirer.ready);
+      t.equal(await acquirer.reverse(charge, "purchase", "98"), "unknown");
+      t.equal(await acquirer.reverse(charge, "purchase", "98"), "undone");
+    });
+
+    t.test("a message that cannot be understood is counted and costs only itself", async (t) => {
+      const garbage = frame(bytes("DEADBEEF DEADBEEF DEADBEEF DEADBEEF DEADBEEF DEADBEEF"));
+      const bank = await unrulyBank(t, (request) => Buffer.concat([garbage, sealed(request, "00", approved)]));
+      const { acquirer } = await terminalOf(t, bank);
+      await until(() => acquirer.ready);
+      t.match(await acquirer.charge(withoutPin(1_00)), { kind: "approved" });
+      t.same([...acquirer.failures], [["iso8583_digit_invalid", 1]]);
+      t.equal(bank.connections.length, 1);
+    });
+
+    t.test("a message of an impossible length costs the connection: another is made, nothing is lost", async (t) => {
+      for (const length of ["0000", "1001", "FFFF"]) {
+        const bank = await unrulyBank(t, () => bytes(length));
+        const { acquirer, clock } = await terminalOf(t, bank);
+        await until(() => acquirer.ready);
+        await t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_outcome_unknown", reversalReason: "98" });
+        t.equal(acquirer.failures.get("iso8583_frame_length"), 1);
+        t.notOk(acquirer.ready);
+        await clock.advance(Seconds(1));
+        await until(() => acquirer.ready);
+        t.equal(bank.connections.length, 2);
+        await acquirer.close();
+      }
+    });
+
+    t.test(
+      "half a message and then nothing: the request times out, the idle line is dropped and made anew",
+      async (t) => {
+        const bank = await unrulyBank(t, (request) => sealed(request, "00", approved).subarray(0, 40));
+        const { acquirer, clock } = await terminalOf(t, bank, Seconds(300));
+        await until(() => acquirer.ready);
+        const outcome = t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_outcome_unknown" });
+        await until(() => bank.requests.length === 2);
+        await clock.advance(REPLY_TIMEOUT);
+        await outcome;
+        await clock.advance(Seconds(240));
+        await until(() => bank.requests.some(asksForEcho));
+        await clock.advance(REPLY_TIMEOUT);
+        await until(() => !acquirer.ready);
+        await clock.advance(Seconds(1));
+        await until(() => acquirer.ready);
+        t.equal(bank.connections.length, 2);
       },
-      "A0",
-      "acquirer_mac_invalid",
-    ],
-    "another amount under a right MAC": [
-      (request) => wire(request, { ...replyTo(request, "00").fields, 4: "000000000001" }),
-      "06",
-      "acquirer_reply_mismatch",
-    ],
-    "no amount": [
-      (request) => wire(request, { 11: request.fields[11] ?? "", 39: "00", 41: request.fields[41] ?? "" }),
-      "06",
-      "acquirer_reply_mismatch",
-    ],
-    "no response code": [
-      (request) => wire(request, { 11: request.fields[11] ?? "", 41: request.fields[41] ?? "" }),
-      "06",
-    ],
-    "a response code nobody knows": [(request) => sealed(request, "ZZ"), "06"],
-    "a bank that does not know either": [(request) => sealed(request, "98"), "98"],
-  };
-  for (const [what, [reply, reversalReason, counted]] of Object.entries(cases)) {
-    const bank = await unrulyBank(t, reply);
-    const { acquirer } = await terminalOf(t, bank);
-    await until(() => acquirer.ready);
-    await t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_outcome_unknown", reversalReason }, what);
-    t.same([...acquirer.failures.keys()], counted ? [counted] : [], what);
-    await acquirer.close();
-  }
-});
+    );
 
-t.test("an approval is one, also where its authorisation code holds what no terminal may be sent", async (t) => {
-  const bank = await unrulyBank(t, (request) => sealed(request, "00", { ...approved, 38: "A/1*2?" }));
-  const { acquirer } = await terminalOf(t, bank);
-  await until(() => acquirer.ready);
-  t.same(await acquirer.charge(withoutPin(1_00)), { kind: "approved", retrievalReference: "000000000001" });
-});
+    t.test("a refused sign-on is tried again, less and less often", async (t) => {
+      const bank = await unrulyBank(
+        t,
+        () => undefined,
+        (request, times) => frame(codec.build(replyTo(request, times < 8 ? "97" : "00", { 62: workingKeys }))),
+      );
+      const clock = new SimulatedClock();
+      // Chance at its most: the whole of each delay is waited.
+      const random = { bytes: (length: number) => new Uint8Array(length).fill(0xff) };
+      const terminal = acquirer(t, clock, bank.port, await keyStore(t), { dialect, random });
+      const signOns = () => bank.requests.length;
+      for (let times = 1; times < 8; times++) {
+        await until(() => terminal.failures.get("acquirer_sign_on_refused") === times);
+        await until(() => clock.pending === 1);
+        t.notOk(terminal.ready);
+        const delay = Math.min(30, 2 ** (times - 2));
+        await clock.advance(Seconds(delay - 0.001));
+        t.equal(signOns(), times);
+        await clock.advance(Seconds(0.001));
+        await until(() => signOns() === times + 1);
+      }
+      await until(() => terminal.ready);
+    });
 
-t.test("a refusal that asks to sign on is a refusal, and the terminal signs on", async (t) => {
-  for (const code of ["77", "99", "A0"]) {
-    const bank = await unrulyBank(t, (request) => sealed(request, code));
-    const { acquirer } = await terminalOf(t, bank);
-    await until(() => acquirer.ready);
-    t.same(await acquirer.charge(withoutPin(1_00)), { kind: "declined", responseCode: code });
-    await until(() => bank.requests.filter(asksToSignOn).length === 2 && acquirer.ready);
-    await acquirer.close();
-  }
-});
-
-t.test("a reversal that is not acknowledged has to be repeated", async (t) => {
-  const answers = ["96", "A0", "12", "25"];
-  const bank = await unrulyBank(t, (request) => sealed(request, answers.shift() ?? "00"));
-  const { acquirer } = await terminalOf(t, bank);
-  const charge = withoutPin(1_00);
-  for (const code of ["acquirer_outcome_unknown", "acquirer_outcome_unknown", "acquirer_reversal_refused"]) {
-    await until(() => acquirer.ready);
-    await t.rejects(acquirer.reverse(charge, "purchase", "98"), { code });
-  }
-  await until(() => acquirer.ready);
-  t.equal(await acquirer.reverse(charge, "purchase", "98"), "unknown");
-  t.equal(await acquirer.reverse(charge, "purchase", "98"), "undone");
-});
-
-t.test("a message that cannot be understood is counted and costs only itself", async (t) => {
-  const garbage = frame(bytes("DEADBEEF DEADBEEF DEADBEEF DEADBEEF DEADBEEF DEADBEEF"));
-  const bank = await unrulyBank(t, (request) => Buffer.concat([garbage, sealed(request, "00", approved)]));
-  const { acquirer } = await terminalOf(t, bank);
-  await until(() => acquirer.ready);
-  t.match(await acquirer.charge(withoutPin(1_00)), { kind: "approved" });
-  t.same([...acquirer.failures], [["iso8583_digit_invalid", 1]]);
-  t.equal(bank.connections.length, 1);
-});
-
-t.test("a message of an impossible length costs the connection: another is made, nothing is lost", async (t) => {
-  for (const length of ["0000", "1001", "FFFF"]) {
-    const bank = await unrulyBank(t, () => bytes(length));
-    const { acquirer, clock } = await terminalOf(t, bank);
-    await until(() => acquirer.ready);
-    await t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_outcome_unknown", reversalReason: "98" });
-    t.equal(acquirer.failures.get("iso8583_frame_length"), 1);
-    t.notOk(acquirer.ready);
-    await clock.advance(Seconds(1));
-    await until(() => acquirer.ready);
-    t.equal(bank.connections.length, 2);
-    await acquirer.close();
-  }
-});
-
-t.test("half a message and then nothing: the request times out, the idle line is dropped and made anew", async (t) => {
-  const bank = await unrulyBank(t, (request) => sealed(request, "00", approved).subarray(0, 40));
-  const { acquirer, clock } = await terminalOf(t, bank, Seconds(300));
-  await until(() => acquirer.ready);
-  const outcome = t.rejects(acquirer.charge(withoutPin(1_00)), { code: "acquirer_outcome_unknown" });
-  await until(() => bank.requests.length === 2);
-  await clock.advance(REPLY_TIMEOUT);
-  await outcome;
-  await clock.advance(Seconds(240));
-  await until(() => bank.requests.some(asksForEcho));
-  await clock.advance(REPLY_TIMEOUT);
-  await until(() => !acquirer.ready);
-  await clock.advance(Seconds(1));
-  await until(() => acquirer.ready);
-  t.equal(bank.connections.length, 2);
-});
-
-t.test("a refused sign-on is tried again, less and less often", async (t) => {
-  const bank = await unrulyBank(
-    t,
-    () => undefined,
-    (request, times) => frame(unionPayCodec.build(replyTo(request, times < 8 ? "97" : "00", { 62: workingKeys }))),
-  );
-  const clock = new SimulatedClock();
-  // Chance at its most: the whole of each delay is waited.
-  const random = { bytes: (length: number) => new Uint8Array(length).fill(0xff) };
-  const terminal = acquirer(t, clock, bank.port, await keyStore(t), { random });
-  const signOns = () => bank.requests.length;
-  for (let times = 1; times < 8; times++) {
-    await until(() => terminal.failures.get("acquirer_sign_on_refused") === times);
-    await until(() => clock.pending === 1);
-    t.notOk(terminal.ready);
-    const delay = Math.min(30, 2 ** (times - 2));
-    await clock.advance(Seconds(delay - 0.001));
-    t.equal(signOns(), times);
-    await clock.advance(Seconds(0.001));
-    await until(() => signOns() === times + 1);
-  }
-  await until(() => terminal.ready);
-});
-
-t.test("a sign-on without keys, with keys under another master key, or without an answer, is none", async (t) => {
-  const cases: Record<string, [(request: UnionPayMessage) => Uint8Array | undefined, code: string]> = {
-    "no keys": [(request) => frame(unionPayCodec.build(replyTo(request, "00"))), "acquirer_sign_on_refused"],
-    "another master key": [
-      (request) =>
-        frame(
-          unionPayCodec.build(
-            replyTo(request, "00", {
-              62: wrapWorkingKeys(tdesKey(new Uint8Array(16)), { pin: PIN_KEY, mac: MAC_KEY }),
-            }),
-          ),
-        ),
-      "working_keys_refused",
-    ],
-    "no answer": [() => undefined, "acquirer_outcome_unknown"],
-  };
-  for (const [what, [signOn, code]] of Object.entries(cases)) {
-    const bank = await unrulyBank(t, () => undefined, signOn);
-    const { acquirer, clock } = await terminalOf(t, bank);
-    await until(() => bank.requests.length === 1);
-    await clock.advance(what === "no answer" ? REPLY_TIMEOUT : Seconds(0));
-    await until(() => acquirer.failures.get(code) === 1);
-    t.notOk(acquirer.ready, what);
-    await acquirer.close();
-  }
-});
+    t.test("a sign-on without keys, with keys under another master key, or without an answer, is none", async (t) => {
+      const cases: Record<string, [(request: UnionPayMessage) => Uint8Array | undefined, code: string]> = {
+        "no keys": [(request) => frame(codec.build(replyTo(request, "00"))), "acquirer_sign_on_refused"],
+        "another master key": [
+          (request) =>
+            frame(
+              codec.build(
+                replyTo(request, "00", {
+                  62: wrapWorkingKeys(tdesKey(new Uint8Array(16)), { pin: PIN_KEY, mac: MAC_KEY }),
+                }),
+              ),
+            ),
+          "working_keys_refused",
+        ],
+        "no answer": [() => undefined, "acquirer_outcome_unknown"],
+      };
+      for (const [what, [signOn, code]] of Object.entries(cases)) {
+        const bank = await unrulyBank(t, () => undefined, signOn);
+        const { acquirer, clock } = await terminalOf(t, bank);
+        await until(() => bank.requests.length === 1);
+        await clock.advance(what === "no answer" ? REPLY_TIMEOUT : Seconds(0));
+        await until(() => acquirer.failures.get(code) === 1);
+        t.notOk(acquirer.ready, what);
+        await acquirer.close();
+      }
+    });
+  });
+}

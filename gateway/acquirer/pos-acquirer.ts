@@ -1,5 +1,7 @@
 import { type Failure, SwipewireError } from "@swipewire/protocol/failure";
 import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
+import { type PosDialectName, posCodecs } from "@swipewire/protocol/iso8583/pos-codecs";
+import type { PosCodec } from "@swipewire/protocol/iso8583/pos-dialect";
 import { type ResponseCode, responseCodes } from "@swipewire/protocol/iso8583/response-codes";
 import {
   batchOf,
@@ -9,7 +11,6 @@ import {
   replyMti,
   signOnRequest,
   type UnionPayMessage,
-  unionPayCodec,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import {
   batchUploadEndRequest,
@@ -56,8 +57,10 @@ import type {
 import { BankConnection, type BankConnectionOptions } from "./bank-connection.ts";
 import { PendingReplies } from "./pending-replies.ts";
 
-export interface UnionPayAcquirerOptions extends BankConnectionOptions, PosTerminal {
+export interface PosAcquirerOptions extends BankConnectionOptions, PosTerminal {
   readonly keys: KeyStore;
+  /** UnionPay's unless told. */
+  readonly dialect?: PosDialectName;
   /** How long a reply may take. After it the outcome is unknown. */
   readonly replyTimeout: Duration;
   /** How long the line may be silent before the bank is asked whether it is there. */
@@ -71,9 +74,10 @@ const MAX_TRACE = 999_999;
 /** ISO 8583-1:1987 has field 38 as `an 6`; a terminal refuses a result with any other, and would wait for ever. */
 const AUTHORISATION_CODE = /^[A-Za-z0-9 ]{6}$/;
 
-/** A bank that speaks the UnionPay POS dialect over TCP. Connects and signs on by itself, for as long as it is not closed. */
-export class UnionPayAcquirer implements Acquirer {
-  readonly #options: UnionPayAcquirerOptions;
+/** A bank's POS channel in any dialect. Connects and signs on by itself, for as long as it is not closed. */
+export class PosAcquirer implements Acquirer {
+  readonly #options: PosAcquirerOptions;
+  readonly #codec: PosCodec;
   readonly #connection: BankConnection;
   readonly #pending: PendingReplies<UnionPayMessage>;
   readonly #failures = new Map<string, number>();
@@ -85,8 +89,9 @@ export class UnionPayAcquirer implements Acquirer {
   #networkTrace = 0;
   #onLateReply: (reply: LateReply) => void = () => {};
 
-  constructor(options: UnionPayAcquirerOptions) {
+  constructor(options: PosAcquirerOptions) {
     this.#options = options;
+    this.#codec = posCodecs[options.dialect ?? "unionpay"];
     this.#pending = new PendingReplies(options.clock);
     this.#connection = new BankConnection(options, {
       up: () => void this.#signOn(),
@@ -247,7 +252,7 @@ export class UnionPayAcquirer implements Acquirer {
    */
   #exchange(request: UnionPayMessage, sealed: boolean): Promise<UnionPayMessage> {
     const { keys, replyTimeout } = this.#options;
-    const wire = unionPayCodec.build(request, sealed ? (covered) => keys.acquirerMac(covered) : undefined);
+    const wire = this.#codec.build(request, sealed ? (covered) => keys.acquirerMac(covered) : undefined);
     try {
       if (!this.#connection.writable) throw new AcquirerUnreachable();
       const reply = this.#pending.expect(replyKey(replyMti(request.mti), request), replyTimeout);
@@ -262,7 +267,7 @@ export class UnionPayAcquirer implements Acquirer {
     this.#watchIdle();
     let message: UnionPayMessage;
     try {
-      message = unionPayCodec.parse(bytes);
+      message = this.#codec.parse(bytes);
     } catch (error) {
       this.#count(error);
       return;
@@ -273,8 +278,7 @@ export class UnionPayAcquirer implements Acquirer {
       return;
     }
     // Network management carries no MAC: a sign-on's reply is what brings the key.
-    const { keys } = this.#options;
-    if (message.mti === "0810" || macIsRight(bytes, message, (covered) => keys.acquirerMac(covered))) {
+    if (message.mti === "0810" || this.#macIsRight(bytes, message)) {
       waiter.resolve(message);
       return;
     }
@@ -284,11 +288,15 @@ export class UnionPayAcquirer implements Acquirer {
     void this.#signOn();
   }
 
+  #macIsRight(bytes: Uint8Array, message: UnionPayMessage): boolean {
+    return macIsRight(bytes, message, (covered) => this.#options.keys.acquirerMac(covered), this.#codec);
+  }
+
   /** A reply that nobody waits for. Only one whose MAC is right is believed. */
   #takeLate(bytes: Uint8Array, message: UnionPayMessage): void {
     const { mti, fields } = message;
     this.#count(new AcquirerReplyUnmatched({ detail: `MTI ${mti}` }));
-    if (mti !== "0210" || !macIsRight(bytes, message, (covered) => this.#options.keys.acquirerMac(covered))) return;
+    if (mti !== "0210" || !this.#macIsRight(bytes, message)) return;
     const approved = responseCodes[fields[39] ?? ""]?.follows === "approved";
     this.#onLateReply({ batch: Number(batchOf(message)), trace: Number(fields[11]), approved });
   }

@@ -1,0 +1,14 @@
+import { iso1987BinaryPos, iso1987Pos } from "./iso1987-pos.ts";
+import type { PosCodec } from "./pos-dialect.ts";
+import { compilePosDialect } from "./pos-translator.ts";
+import { unionPayCodec } from "./unionpay-messages.ts";
+
+/** The dialects of POS messages, by the name that configs and command lines know them by. */
+export const posCodecs = {
+  unionpay: unionPayCodec,
+  iso1987: compilePosDialect(iso1987Pos),
+  "iso1987-binary": compilePosDialect(iso1987BinaryPos),
+} as const satisfies Readonly<Record<string, PosCodec>>;
+
+export type PosDialectName = keyof typeof posCodecs;
+export const posDialectNames = Object.keys(posCodecs) as PosDialectName[];
