@@ -6,10 +6,15 @@ export interface Waiter<Reply> {
   reject(error: unknown): void;
 }
 
+/** How many answered requests are remembered. A second copy of a reply comes soon after the first. */
+const REMEMBERED = 10_000;
+
 /** Requests that were sent and wait for their reply, by what a reply is known by. Any number may be under way. */
 export class PendingReplies<Reply> {
   readonly #clock: Clock;
   readonly #waiting = new Map<string, Waiter<Reply>>();
+  /** In the order of their replies. */
+  readonly #answered = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,6 +27,7 @@ export class PendingReplies<Reply> {
    */
   expect(key: string, limit: Duration): Promise<Reply> {
     if (this.#waiting.has(key)) throw new AcquirerTraceInUse();
+    this.#answered.delete(key);
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(limit, () => {
         this.#waiting.delete(key);
@@ -30,6 +36,7 @@ export class PendingReplies<Reply> {
       this.#waiting.set(key, {
         resolve: (reply) => {
           timer.cancel();
+          this.#remember(key);
           resolve(reply);
         },
         reject: (error) => {
@@ -47,6 +54,11 @@ export class PendingReplies<Reply> {
     return waiter;
   }
 
+  /** Was the last request of that key answered by a reply that was taken? */
+  isAnswered(key: string): boolean {
+    return this.#answered.has(key);
+  }
+
   /** No reply can come any more. */
   abandonAll(): void {
     const waiters = [...this.#waiting.values()];
@@ -54,5 +66,11 @@ export class PendingReplies<Reply> {
     for (const waiter of waiters) {
       waiter.reject(new AcquirerOutcomeUnknown({ detail: "connection lost", reversalReason: "98" }));
     }
+  }
+
+  #remember(key: string): void {
+    this.#answered.add(key);
+    const [oldest] = this.#answered;
+    if (this.#answered.size > REMEMBERED && oldest !== undefined) this.#answered.delete(oldest);
   }
 }

@@ -292,11 +292,14 @@ export class PosAcquirer implements Acquirer {
     return macIsRight(bytes, message, (covered) => this.#options.keys.acquirerMac(covered), this.#codec);
   }
 
-  /** A reply that nobody waits for. Only one whose MAC is right is believed. */
+  /**
+   * A reply that nobody waits for. Only one whose MAC is right is believed. Of a reversal, advice or settlement nothing
+   * follows from it: those are repeated until one comes in time.
+   */
   #takeLate(bytes: Uint8Array, message: UnionPayMessage): void {
     const { mti, fields } = message;
     this.#count(new AcquirerReplyUnmatched({ detail: `MTI ${mti}` }));
-    if (mti !== "0210" || !this.#macIsRight(bytes, message)) return;
+    if (mti !== "0210" || this.#pending.isAnswered(replyKey(mti, message)) || !this.#macIsRight(bytes, message)) return;
     const approved = responseCodes[fields[39] ?? ""]?.follows === "approved";
     this.#onLateReply({ batch: Number(batchOf(message)), trace: Number(fields[11]), approved });
   }

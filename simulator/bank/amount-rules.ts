@@ -4,14 +4,43 @@ import { type Duration, Seconds } from "@swipewire/protocol/time";
 export type AmountRule =
   | { readonly kind: "decline"; readonly responseCode: string }
   | { readonly kind: "approve"; readonly reply: ReplyFault }
-  /** As if the request had been lost: neither posted nor answered. */
-  | { readonly kind: "lose" };
+  | { readonly kind: RequestFault };
 
-/** What becomes of the answer to a purchase that was posted. */
-export type ReplyFault = "none" | "never" | "late" | "wrong-mac" | "hang-up";
+/**
+ * What becomes of a request on its way: `lose` is neither carried out nor answered; `hold` arrives after {@link HELD}, is
+ * overtaken by its reversal, to which the bank says that it knows of nothing, and is carried out all the same.
+ */
+export type RequestFault = "lose" | "hold";
+
+/** What becomes of the answer to a request that was carried out. */
+export type ReplyFault = "none" | "never" | "late" | "twice" | "wrong-mac" | "wrong-amount" | "hang-up";
+
+/** One request, as a script of faults sees it. */
+export interface PlannedRequest {
+  readonly mti: string;
+  readonly terminal: string;
+  /** Field 60.2. */
+  readonly batch: string;
+  /** Field 11. */
+  readonly trace: string;
+  /** Minor units; 0 where there is none. */
+  readonly amount: number;
+}
+
+export interface PlannedFault {
+  readonly request?: RequestFault;
+  /** Goes over what the amount says. */
+  readonly reply?: ReplyFault;
+}
+
+/** Says what goes wrong with each request whose MAC is right; for what it leaves unsaid, the amount decides. */
+export type FaultPlan = (request: PlannedRequest) => PlannedFault | undefined;
 
 /** How late a late answer is: later than a terminal waits. */
 export const LATE: Duration = Seconds(90);
+
+/** How long a held request is under way: longer than a terminal waits, and then for its reversal. */
+export const HELD: Duration = Seconds(75);
 
 /** By the last two digits of the amount in minor units; any other ending is approved. */
 export const amountRules: Readonly<Record<number, AmountRule>> = {
@@ -23,8 +52,14 @@ export const amountRules: Readonly<Record<number, AmountRule>> = {
   54: { kind: "decline", responseCode: "54" },
   /** Over the amount limit. */
   61: { kind: "decline", responseCode: "61" },
+  /** Charges, and answers twice. */
+  62: { kind: "approve", reply: "twice" },
   /** Neither charges nor answers. */
   63: { kind: "lose" },
+  /** Says that it knows of nothing when it is to be undone, and charges after that. */
+  64: { kind: "hold" },
+  /** Charges, and answers with another amount under a right MAC. */
+  65: { kind: "approve", reply: "wrong-amount" },
   /** Charges, and answers with a MAC that is wrong. */
   66: { kind: "approve", reply: "wrong-mac" },
   /** Charges, and cuts the connection in place of an answer. */

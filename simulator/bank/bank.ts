@@ -19,13 +19,13 @@ import {
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { type WorkingKeys, wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import type { Random } from "@swipewire/protocol/random";
-import type { Clock, Instant, Timer } from "@swipewire/protocol/time";
+import type { Clock, Duration, Instant, Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { BankMacInvalid, BankMessageUnsupported, BankNotListening } from "../errors.ts";
-import { LATE } from "./amount-rules.ts";
+import { type FaultPlan, HELD, LATE, type ReplyFault } from "./amount-rules.ts";
 import { type BankCard, Books } from "./books.ts";
 import { decide } from "./decision.ts";
-import type { Answer } from "./posting.ts";
+import { type Answer, amountOf, keyOf } from "./posting.ts";
 
 export interface BankOptions {
   readonly cards: readonly BankCard[];
@@ -36,6 +36,8 @@ export interface BankOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Faults beside those that the amounts ask for. */
+  readonly plan?: FaultPlan;
   /** Of a bank that was closed before; `cards` are not looked at then. */
   readonly books?: Books;
 }
@@ -75,7 +77,10 @@ class BankHost implements Bank {
   readonly #codec: PosCodec;
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
-  readonly #lateAnswers = new Set<Timer>();
+  /** What is still under way, either way. */
+  readonly #underWay = new Set<Timer>();
+  /** Where a terminal signed on last. */
+  readonly #lines = new Map<string, Duplex>();
   readonly #failures = new Map<string, number>();
   /** By terminal; a bank that starts again knows none, so its terminals have to sign on anew. */
   readonly #keys = new Map<string, WorkingKeys>();
@@ -104,7 +109,7 @@ class BankHost implements Bank {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.#lateAnswers) timer.cancel();
+    for (const timer of this.#underWay) timer.cancel();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
@@ -154,6 +159,7 @@ class BankHost implements Bank {
     const at = clock.now();
     const keySet = asksToSignOn(request);
     if (keySet) {
+      this.#lines.set(request.fields[41] ?? "", socket);
       this.#send(socket, replyTo(request, "00", { ...localTime(at), 62: this.#newKeys(request, keySet) }));
       return;
     }
@@ -171,27 +177,63 @@ class BankHost implements Bank {
       this.#send(socket, replyTo(request, "A0", localTime(at)), keys);
       return;
     }
-    const answer = decide(request, keys.pin, this.books, at);
-    if (answer !== "lost") this.#deliver(socket, request, answer, at);
+    const planned = this.#options.plan?.({ mti: request.mti, ...keyOf(request), amount: amountOf(request) });
+    const decided = planned?.request ?? decide(request, keys.pin, this.books, { at, held: false });
+    switch (decided) {
+      case "lose":
+        return;
+      case "hold":
+        this.#hold(socket, bytes.slice(), keys, planned?.reply);
+        return;
+      default:
+        this.#deliver(socket, request, decided, planned?.reply);
+    }
   }
 
-  #deliver(socket: Duplex, request: UnionPayMessage, { responseCode, fields, reply }: Answer, at: Instant): void {
-    const message = replyTo(request, responseCode, { ...localTime(at), ...fields });
-    const keys = () => this.#keysOf(request);
-    switch (reply) {
+  /** @param keys that the terminal had when it sent it */
+  #hold(socket: Duplex, bytes: Uint8Array, keys: WorkingKeys, reply?: ReplyFault): void {
+    this.#later(HELD, () => {
+      const request = this.#codec.parse(bytes);
+      bytes.fill(0);
+      const decided = decide(request, keys.pin, this.books, { at: this.#options.clock.now(), held: true });
+      wipeMessage(request);
+      if (typeof decided === "object") this.#deliver(socket, request, decided, reply);
+    });
+  }
+
+  #later(delay: Duration, action: () => void): void {
+    const timer = this.#options.clock.after(delay, () => {
+      this.#underWay.delete(timer);
+      action();
+    });
+    this.#underWay.add(timer);
+  }
+
+  #deliver(socket: Duplex, request: UnionPayMessage, answer: Answer, planned: ReplyFault = answer.reply): void {
+    const { responseCode, fields } = answer;
+    const message = replyTo(request, responseCode, { ...localTime(this.#options.clock.now()), ...fields });
+    const { 41: terminal = "" } = request.fields;
+    const send = (reply: UnionPayMessage = message) => {
+      // The terminal may have lost its line and signed on again meanwhile.
+      const line = socket.destroyed ? this.#lines.get(terminal) : socket;
+      if (line) this.#send(line, reply, this.#keysOf(request));
+    };
+    switch (planned) {
       case "none":
-        this.#send(socket, message, keys());
+        send();
         return;
       case "never":
         return;
-      case "late": {
-        const timer = this.#options.clock.after(LATE, () => {
-          this.#lateAnswers.delete(timer);
-          this.#send(socket, message, keys());
-        });
-        this.#lateAnswers.add(timer);
+      case "late":
+        this.#later(LATE, send);
         return;
-      }
+      case "twice":
+        send();
+        send();
+        return;
+      case "wrong-amount":
+        send({ ...message, fields: { ...message.fields, 4: String(amountOf(request) + 1).padStart(12, "0") } });
+        return;
       case "wrong-mac":
         // Not what any key gives: lower-case characters.
         this.#send(socket, { ...message, fields: { ...message.fields, 64: new TextEncoder().encode("deadbeef") } });

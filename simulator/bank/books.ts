@@ -132,6 +132,11 @@ export class Books {
     return this.#barred.has(id(key)) || this.posted(key)?.state === "reversed";
   }
 
+  /** Forgets that it was reversed before it came. */
+  unbar(key: TransactionKey): void {
+    this.#barred.delete(id(key));
+  }
+
   /** Enters what was decided on. Approved transactions count from now on. */
   post(kind: PostedKind, key: TransactionKey, decision: Decision, at: Instant): Posted {
     const number = String(++this.#references);

@@ -2,14 +2,21 @@ import type { TdesKey } from "@swipewire/protocol/crypto/tdes";
 import type { UnionPayMessage } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { transactionOf } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import type { Instant } from "@swipewire/protocol/time";
+import type { RequestFault } from "./amount-rules.ts";
 import type { Books } from "./books.ts";
 import { checkCard } from "./card-check.ts";
 import { refund, reverse, voidPurchase } from "./giving-back.ts";
-import { type Answer, answer, carryOut, keyOf } from "./posting.ts";
+import { type Answer, type Arrival, answer, carryOut, keyOf } from "./posting.ts";
 import { settle, takeUpload } from "./settlement.ts";
 
 /** Decides on a request whose MAC is right. */
-export function decide(request: UnionPayMessage, pinKey: TdesKey, books: Books, at: Instant): Answer | "lost" {
+export function decide(
+  request: UnionPayMessage,
+  pinKey: TdesKey,
+  books: Books,
+  arrival: Arrival,
+): Answer | RequestFault {
+  const { at } = arrival;
   switch (request.mti) {
     case "0400":
       return reverse(request, books, at);
@@ -20,14 +27,14 @@ export function decide(request: UnionPayMessage, pinKey: TdesKey, books: Books, 
   }
   switch (transactionOf(request)) {
     case "purchase":
-      return carryOut("purchase", request, books, at, () => {
+      return carryOut("purchase", request, books, arrival, () => {
         const { card, responseCode } = checkCard(request, pinKey, books);
         return { ...(card && { card: card.name }), ...(responseCode !== undefined && { responseCode }) };
       });
     case "purchase void":
-      return voidPurchase(request, pinKey, books, at);
+      return voidPurchase(request, pinKey, books, arrival);
     case "refund":
-      return refund(request, pinKey, books, at);
+      return refund(request, pinKey, books, arrival);
     case "balance":
       return balance(request, pinKey, books, at);
     default:

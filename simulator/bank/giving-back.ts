@@ -1,13 +1,19 @@
 import type { TdesKey } from "@swipewire/protocol/crypto/tdes";
 import type { UnionPayMessage } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Instant } from "@swipewire/protocol/time";
+import type { RequestFault } from "./amount-rules.ts";
 import type { Books, Posted } from "./books.ts";
 import { checkCard } from "./card-check.ts";
-import { type Answer, amountOf, answer, type Checked, carryOut, isComplete, keyOf } from "./posting.ts";
+import { type Answer, type Arrival, amountOf, answer, type Checked, carryOut, isComplete, keyOf } from "./posting.ts";
 
 /** A void takes a whole purchase back, of the same terminal and before its batch was settled. */
-export const voidPurchase = (request: UnionPayMessage, pinKey: TdesKey, books: Books, at: Instant): Answer | "lost" =>
-  carryOut("void", request, books, at, () =>
+export const voidPurchase = (
+  request: UnionPayMessage,
+  pinKey: TdesKey,
+  books: Books,
+  arrival: Arrival,
+): Answer | RequestFault =>
+  carryOut("void", request, books, arrival, () =>
     check(request, pinKey, books, (purchase) => {
       if (books.batches.isSettled(purchase.key.terminal, purchase.key.batch)) return "25";
       if (books.givenBack(purchase.key).length > 0) return "12";
@@ -16,8 +22,13 @@ export const voidPurchase = (request: UnionPayMessage, pinKey: TdesKey, books: B
   );
 
 /** A refund gives back all or part of a purchase, any number of times until nothing of it is left. */
-export const refund = (request: UnionPayMessage, pinKey: TdesKey, books: Books, at: Instant): Answer | "lost" =>
-  carryOut("refund", request, books, at, () =>
+export const refund = (
+  request: UnionPayMessage,
+  pinKey: TdesKey,
+  books: Books,
+  arrival: Arrival,
+): Answer | RequestFault =>
+  carryOut("refund", request, books, arrival, () =>
     check(request, pinKey, books, (purchase) => {
       const left = books.givenBack(purchase.key).reduce((rest, { amount }) => rest - amount, purchase.amount);
       if (left === 0) return "12";

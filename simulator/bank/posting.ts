@@ -1,6 +1,6 @@
 import { batchOf, type UnionPayFields, type UnionPayMessage } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Instant } from "@swipewire/protocol/time";
-import { amountRule, type ReplyFault } from "./amount-rules.ts";
+import { amountRule, type ReplyFault, type RequestFault } from "./amount-rules.ts";
 import type { Books, Decision, Posted, PostedKind, TransactionKey } from "./books.ts";
 
 /** What the bank answers, if it does. */
@@ -19,6 +19,13 @@ export const answer = (responseCode: string, fields: UnionPayFields = {}): Answe
 /** What a check found: field 39 where something is wrong, and what is known besides. */
 export type Checked = Omit<Decision, "amount" | "responseCode"> & { readonly responseCode?: string };
 
+/** When a request is decided on, and how it came. */
+export interface Arrival {
+  readonly at: Instant;
+  /** After its reversal, of which the bank has forgotten. */
+  readonly held: boolean;
+}
+
 /**
  * Carries out what moves money, once: the same request again gets the same answer, and one that was reversed is never
  * carried out.
@@ -28,9 +35,9 @@ export function carryOut(
   kind: PostedKind,
   request: UnionPayMessage,
   books: Books,
-  at: Instant,
+  { at, held }: Arrival,
   check: () => Checked,
-): Answer | "lost" {
+): Answer | RequestFault {
   const key = keyOf(request);
   const amount = amountOf(request);
   const refuse = (responseCode: string): Answer => {
@@ -39,6 +46,7 @@ export function carryOut(
   };
   if (!isComplete(request)) return refuse("30");
   if (amount === 0) return refuse("13");
+  if (held) books.unbar(key);
   if (books.isReversed(key)) return refuse("12");
   const posted = books.posted(key);
   if (posted) return posted.kind === kind && posted.amount === amount ? repeated(posted) : refuse("94");
@@ -46,8 +54,8 @@ export function carryOut(
   if (request.fields[49] !== "156") return refuse("40");
   const { responseCode, ...checked } = check();
   const rule = responseCode === undefined ? amountRule(amount) : ({ kind: "decline", responseCode } as const);
-  if (rule.kind === "lose") return "lost";
-  const code = rule.kind === "approve" ? "00" : rule.responseCode;
+  if (rule.kind === "lose" || (rule.kind === "hold" && !held)) return rule.kind;
+  const code = rule.kind === "decline" ? rule.responseCode : "00";
   const done = books.post(kind, key, { ...checked, amount, responseCode: code }, at);
   return { ...repeated(done), reply: rule.kind === "approve" ? rule.reply : "none" };
 }

@@ -10,7 +10,7 @@ import {
 import { reversalRequest } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
-import { amountRules, LATE } from "@swipewire/simulator/bank/amount-rules";
+import { amountRules, HELD, LATE } from "@swipewire/simulator/bank/amount-rules";
 import t from "tap";
 import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
@@ -102,6 +102,17 @@ t.test("answers by the amount as its table says", async (t) => {
     }
     t.equal(host.books.totalCharged, before + (posts ? amount : 0), ending);
     const answered = () => terminal.replies.filter(({ message }) => message.mti === "0210");
+    if (rule.kind === "hold") {
+      await clock.advance(HELD);
+      while (answered().length === 0) await settle();
+      t.equal(host.books.totalCharged, before + amount, ending);
+      continue;
+    }
+    if (posts && (rule.reply === "twice" || rule.reply === "wrong-amount")) {
+      const amounts = answered().map(({ message }) => Number(message.fields[4]));
+      t.same(amounts, rule.reply === "twice" ? [amount, amount] : [amount + 1], ending);
+      continue;
+    }
     if (posts && rule.reply === "wrong-mac") {
       const [answer] = answered();
       t.equal(answer && macIsRight(answer.bytes, answer.message, terminal.mac), false);
