@@ -514,6 +514,24 @@ export class AcquirerUnreachable extends failure("acquirer_unreachable", {
   todo: "Pay again in a moment. If it stays so, check the line to the acquirer.",
 }) {}
 
+export class AcquirerTlsUnusable extends failure("acquirer_tls_unusable", {
+  what: "A certificate or key for the line to the bank cannot be used.",
+  means: "The gateway does not start.",
+  todo: "Correct the file that is named under acquirer.tls: PEM, readable, and a key with mode 0600.",
+}) {}
+
+export class AcquirerCertificateRefused extends failure("acquirer_certificate_refused", {
+  what: "The certificate at the bank's address is not the bank's.",
+  means: "Nothing was sent to it and nothing is charged; it is tried again.",
+  todo: "Check acquirer.host, and acquirer.tls.ca and serverName against what the bank gave you. Do not go around it.",
+}) {}
+
+export class AcquirerTlsFailed extends failure("acquirer_tls_failed", {
+  what: "No TLS connection to the bank came about.",
+  means: "Nothing was sent and nothing is charged; it is tried again.",
+  todo: "Check that the bank speaks TLS 1.2 or later at this port, and whether it asks for a client certificate.",
+}) {}
+
 export class AcquirerRequestNotSent extends failure("acquirer_request_not_sent", {
   what: "A request could not be made into a message to the bank.",
   means: "Nothing was sent, nothing was charged and nothing was given back.",

@@ -3,7 +3,7 @@ import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import type { Logger } from "pino";
-import { dialTcp } from "./acquirer/dial.ts";
+import { dialTcp, dialTls } from "./acquirer/dial.ts";
 import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
@@ -55,7 +55,7 @@ export interface Gateway {
 /**
  * Starts the whole gateway: last run's payments are settled before terminals are listened to, and HTTP comes last.
  * @throws StoreNotOpened | KeyFileUnreadable | KeyFileExposed | KeyFileInvalid | BrokerNotStarted |
- * HttpNotListening | VoicePromptUnusable, having closed again what was open
+ * HttpNotListening | VoicePromptUnusable | AcquirerTlsUnusable, having closed again what was open
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, clock, random, logger } = options;
@@ -87,12 +87,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sms = new SimulatedSms(texts);
 
   const signedOn = Promise.withResolvers<void>();
-  const { host, port, replySeconds, idleSeconds, tpdu = "", header = "", ...pos } = config.acquirer;
+  const { tls, host, port, replySeconds, idleSeconds, tpdu = "", header = "", ...pos } = config.acquirer;
   const acquirer = new PosAcquirer({
     ...pos,
     tpdu,
     header,
-    dial: dialTcp({ host, port }),
+    dial: tls ? await dialTls({ host, port }, tls) : dialTcp({ host, port }),
     replyTimeout: Seconds(replySeconds),
     idleAfter: Seconds(idleSeconds),
     keys,

@@ -4,7 +4,7 @@ import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import type { Dial } from "./dial.ts";
+import { type Dial, tlsFailure, upEvent } from "./dial.ts";
 
 const CONNECT_LIMIT = Seconds(10);
 
@@ -22,7 +22,7 @@ export interface BankConnectionEvents {
   down(): void;
   /** One whole message, without its length. */
   message(bytes: Uint8Array): void;
-  /** The stream could not be followed; `down` comes next. */
+  /** TLS failed, or the stream could not be followed; the connection is over. */
   fault(error: unknown): void;
 }
 
@@ -83,7 +83,7 @@ export class BankConnection {
     const socket = dial();
     this.#socket = socket;
     const limit = clock.after(CONNECT_LIMIT, () => socket.destroy());
-    socket.on("connect", () => {
+    socket.once(upEvent(socket), () => {
       limit.cancel();
       this.#connected = true;
       logger.info("connected to the bank");
@@ -100,7 +100,9 @@ export class BankConnection {
     // A stream in memory has two halves that end by themselves.
     socket.on("end", () => socket.destroy());
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      logger.warn({ reason: error.code }, "the bank's line failed");
+      const failure = tlsFailure(socket, error);
+      if (failure) this.#on.fault(failure);
+      else logger.warn({ reason: error.code }, "the bank's line failed");
     });
     socket.on("close", () => {
       limit.cancel();

@@ -152,6 +152,19 @@ const Baresip = Type.Object(
 const tpdu = Type.Optional(Type.String({ pattern: "^[0-9]{10}$", description: "10 digits" }));
 const header = Type.Optional(Type.String({ pattern: "^[0-9]{12}$", description: "12 digits" }));
 
+const certificate = Type.Optional(path);
+const key = Type.Optional(path);
+
+/** There is no way to take a certificate unchecked. */
+const AcquirerTls = Type.Object(
+  { ca: path, certificate, key, serverName: Type.Optional(host) },
+  {
+    additionalProperties: false,
+    dependentRequired: { certificate: ["key"], key: ["certificate"] },
+    description: "an object with ca, and certificate and key both or neither",
+  },
+);
+
 const Acquirer = Type.Object(
   {
     host,
@@ -163,6 +176,7 @@ const Acquirer = Type.Object(
     merchant: Type.String({ pattern: "^[0-9A-Za-z]{15}$", description: "15 letters or digits (ISO 8583 field 42)" }),
     tpdu,
     header,
+    tls: Type.Optional(AcquirerTls),
     replySeconds: seconds(60),
     idleSeconds: seconds(60),
   },

@@ -34,16 +34,27 @@ export function readConfig({
   if ("problems" in reading) throw invalid(reading.problems);
   const { config } = reading;
   const from = dirname(file);
+  const { tls } = config.acquirer;
   return {
     ...config,
     store: { path: resolve(from, config.store.path) },
     keys: { file: resolve(from, config.keys.file) },
+    acquirer: { ...config.acquirer, ...(tls && { tls: tlsFrom(from, tls) }) },
     voice:
       config.voice.kind === "baresip" && config.voice.prompts !== undefined
         ? { ...config.voice, prompts: resolve(from, config.voice.prompts) }
         : config.voice,
   };
 }
+
+type BankTls = NonNullable<GatewayConfig["acquirer"]["tls"]>;
+
+const tlsFrom = (from: string, { ca, certificate, key, ...rest }: BankTls): BankTls => ({
+  ...rest,
+  ca: resolve(from, ca),
+  ...(certificate !== undefined && { certificate: resolve(from, certificate) }),
+  ...(key !== undefined && { key: resolve(from, key) }),
+});
 
 function readText(file: string): string {
   try {

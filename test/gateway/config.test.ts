@@ -118,6 +118,42 @@ t.test("a broker that listens everywhere needs a URL that terminals can be told"
   t.same(problemsOf((await configFile(t, { broker: { ...broker, publicUrl: "mqtt://pay.example.com" } })).file), []);
 });
 
+t.test("a bank's dialect says whether its messages have an address and a header", async (t) => {
+  const { file, settings } = await configFile(t);
+  const { tpdu, header, ...bank } = settings.acquirer;
+  t.match(readConfig({ file, environment: {} }).acquirer, { dialect: "unionpay", tpdu, header });
+  const bare = await configFile(t, { acquirer: bank });
+  t.same(problemsOf(bare.file), [
+    "FILE: acquirer.tpdu: got nothing; allowed: 10 digits",
+    "FILE: acquirer.header: got nothing; allowed: 12 digits",
+  ]);
+  t.same(problemsOf((await configFile(t, { acquirer: { ...bank, dialect: "iso1987" } })).file), []);
+  t.same(problemsOf((await configFile(t, { acquirer: { ...bank, dialect: "iso1993" } })).file), [
+    'FILE: acquirer.dialect: got "iso1993"; allowed: unionpay, iso1987, iso1987-binary',
+  ]);
+});
+
+t.test(
+  "TLS to the bank: paths from the file's folder, a certificate only with its key, no way to skip the check",
+  async (t) => {
+    const { file, settings } = await configFile(t);
+    const withTls = (tls: unknown) => configFile(t, { acquirer: { ...settings.acquirer, tls } });
+    t.equal(readConfig({ file, environment: {} }).acquirer.tls, undefined);
+    const tls = { ca: "ca.pem", certificate: "own.pem", key: "/keys/own.key", serverName: "pos.bank.example" };
+    const whole = await withTls(tls);
+    t.same(readConfig({ file: whole.file, environment: {} }).acquirer.tls, {
+      ...tls,
+      ca: join(whole.file, "../ca.pem"),
+      certificate: join(whole.file, "../own.pem"),
+    });
+    t.match(problemsOf((await withTls({})).file), [/acquirer\.tls\.ca: got nothing/]);
+    t.match(problemsOf((await withTls({ ca: "ca.pem", certificate: "own.pem" })).file), [/acquirer\.tls/]);
+    t.match(problemsOf((await withTls({ ca: "ca.pem", rejectUnauthorized: false })).file), [
+      /rejectUnauthorized: there is no such field/,
+    ]);
+  },
+);
+
 t.test("a file that is not there is told, and how one is made", async (t) => {
   const { file } = await configFile(t);
   t.same(problemsOf(join(file, "nowhere")), ["FILE: can't be read (ENOTDIR); swipewire-gateway init makes one"]);
