@@ -1,7 +1,7 @@
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { type Clock, type Duration, Seconds, type Timer } from "@swipewire/protocol/time";
 import { PinAbandoned, PinMalformed, PinNoAnswer, PinPhoneBusy, PinPhoneUnreachable } from "../errors.ts";
-import type { Call, CallEndCause, CallEvent, VoiceChannel } from "../voice/voice-channel.ts";
+import type { Call, CallEndCause, CallEvent, Prompt, VoiceChannel } from "../voice/voice-channel.ts";
 
 /** ISO 9564-1 8.1: a PIN has 4 to 12 digits. */
 const SHORTEST = 4;
@@ -25,6 +25,8 @@ export interface PinConversationOptions {
   readonly clock: Clock;
   /** E.164. */
   readonly phone: string;
+  /** What the payer hears; `enter-pin` unless told. */
+  readonly prompt?: Prompt;
   /** Makes the PIN block; `pin` (ASCII digits) is wiped when it returns. */
   readonly encrypt: (pin: SensitiveBytes) => Uint8Array;
   /** Ends the call; both promises then reject with its reason. */
@@ -72,7 +74,7 @@ class Conversation {
     this.answered.catch(() => {});
     this.pinBlock.catch(() => {});
     this.#step = options.clock.after(limits.ring, () => this.#fail(new PinNoAnswer()));
-    this.#call = options.voice.call(options.phone, "enter-pin", (event) => this.#on(event));
+    this.#call = options.voice.call(options.phone, options.prompt ?? "enter-pin", (event) => this.#on(event));
     options.signal.addEventListener("abort", this.#abort, { once: true });
     if (options.signal.aborted) this.#abort();
   }

@@ -5,25 +5,20 @@ import { BaresipAgent } from "./baresip-agent.ts";
 import { LONGEST_CALL } from "./baresip-call.ts";
 import { promptForCall, readPrompt, SHIPPED_PROMPTS } from "./prompt-files.ts";
 import type { SipTrunk } from "./sip-account.ts";
-import type { Call, CallEvent, Prompt, VoiceChannel } from "./voice-channel.ts";
-
-/** E.164 6.2.1, with the plus sign. It becomes part of a command to baresip, so nothing else may be in it. */
-const PHONE_NUMBER = /^\+[1-9][0-9]{6,14}$/;
+import { languageOf, PHONE_NUMBER, type SpokenLanguages } from "./spoken-language.ts";
+import { type Call, type CallEvent, PROMPTS, type Prompt, type VoiceChannel } from "./voice-channel.ts";
 
 /** One for UDP and TCP, the next for TLS. */
 const SIP_PORTS = 2;
 
-export interface BaresipSettings extends SipTrunk {
+export interface BaresipSettings extends SipTrunk, SpokenLanguages {
   /** The IPv4 address to call from; without one, the system's choice. */
   readonly address?: string;
-  /** Of the first language, which takes this one and the next; the others take two more each. 0 takes any free ones. */
+  /** Of the first baresip, which takes this one and the next; the others take two more each. 0 takes any free ones. */
   readonly sipPort: number;
   readonly rtpPorts: { readonly from: number; readonly to: number };
   /** The operator's own recordings, `<language>/<prompt>.wav`; without it, ours. */
   readonly prompts?: string;
-  /** Spoken to numbers that no prefix in `languages` is the beginning of. */
-  readonly language: string;
-  readonly languages: readonly { readonly prefix: string; readonly language: string }[];
 }
 
 export interface BaresipChannelOptions {
@@ -33,7 +28,7 @@ export interface BaresipChannelOptions {
   readonly logger: Logger;
 }
 
-/** Phones payers over a SIP trunk, by a baresip for each language. */
+/** Phones payers over a SIP trunk, by a baresip for each language and prompt: one baresip knows one sound. */
 export class BaresipChannel implements VoiceChannel {
   readonly #settings: BaresipSettings;
   readonly #agents: ReadonlyMap<string, BaresipAgent>;
@@ -46,39 +41,40 @@ export class BaresipChannel implements VoiceChannel {
   /** @throws VoicePromptUnusable, and the system's error when there is no room for baresip's folder */
   static async open({ settings, clock, random, logger }: BaresipChannelOptions): Promise<BaresipChannel> {
     warnOfTransport(settings, logger);
-    const prompt: Prompt = "enter-pin";
     const languages = new Set([settings.language, ...settings.languages.map(({ language }) => language)]);
-    const recordings = new Map<string, Buffer>();
+    const recordings: { readonly language: string; readonly prompt: Prompt; readonly sound: Buffer }[] = [];
     for (const language of languages) {
-      const samples = await readPrompt(settings.prompts ?? SHIPPED_PROMPTS, language, prompt);
-      recordings.set(language, promptForCall(samples, LONGEST_CALL));
+      for (const prompt of PROMPTS) {
+        const samples = await readPrompt(settings.prompts ?? SHIPPED_PROMPTS, language, prompt);
+        recordings.push({ language, prompt, sound: promptForCall(samples, LONGEST_CALL) });
+      }
     }
     await using opening = new AsyncDisposableStack();
     const agents = new Map<string, BaresipAgent>();
-    for (const [language, recording] of recordings) {
+    for (const { language, prompt, sound } of recordings) {
       const { address, rtpPorts } = settings;
       const setup = {
         trunk: settings,
         ...(address === undefined ? {} : { address }),
         sipPort: settings.sipPort === 0 ? 0 : settings.sipPort + agents.size * SIP_PORTS,
         rtpPorts,
-        prompt: recording,
+        prompt: sound,
       };
-      const agent = await BaresipAgent.open({ setup, clock, random, logger: logger.child({ language }) });
+      const agent = await BaresipAgent.open({ setup, clock, random, logger: logger.child({ language, prompt }) });
       opening.defer(() => agent.close());
-      agents.set(language, agent);
+      agents.set(agentFor(language, prompt), agent);
     }
     opening.move();
     return new BaresipChannel(settings, agents);
   }
 
-  /** Resolves when every language can be called in for the first time. */
+  /** Resolves when calls can be made in every language, with every prompt, for the first time. */
   get connected(): Promise<void> {
     return Promise.all([...this.#agents.values()].map(({ ready }) => ready)).then(() => {});
   }
 
-  call(to: string, _prompt: Prompt, on: (event: CallEvent) => void): Call {
-    const agent = this.#agents.get(this.#languageOf(to));
+  call(to: string, prompt: Prompt, on: (event: CallEvent) => void): Call {
+    const agent = this.#agents.get(agentFor(languageOf(to, this.#settings), prompt));
     if (agent && PHONE_NUMBER.test(to)) return agent.call(to, on);
     queueMicrotask(() => on({ kind: "ended", cause: "unreachable" }));
     return { hangup: () => {} };
@@ -87,14 +83,9 @@ export class BaresipChannel implements VoiceChannel {
   async close(): Promise<void> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.close()));
   }
-
-  #languageOf(phone: string): string {
-    const [closest] = this.#settings.languages
-      .filter(({ prefix }) => phone.startsWith(prefix))
-      .sort((a, b) => b.prefix.length - a.prefix.length);
-    return closest?.language ?? this.#settings.language;
-  }
 }
+
+const agentFor = (language: string, prompt: Prompt) => `${language}/${prompt}`;
 
 function warnOfTransport({ transport, srtp }: SipTrunk, logger: Logger): void {
   if (transport === "tls") {

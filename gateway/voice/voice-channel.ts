@@ -1,5 +1,6 @@
-/** Names of the prompts a call can play. */
-export type Prompt = "enter-pin";
+/** The prompts a call can play: asking for the PIN, and saying that the one before was wrong and asking again. */
+export const PROMPTS = ["enter-pin", "wrong-pin"] as const;
+export type Prompt = (typeof PROMPTS)[number];
 
 export type CallEndCause = "hangup" | "busy" | "no-answer" | "unreachable" | "failed";
 

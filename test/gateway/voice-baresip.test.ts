@@ -149,8 +149,13 @@ t.test("prompts are WAV files with 8 kHz, mono, 16 bits; others are refused with
 });
 
 t.test("a prompt is repeated, with pauses, until the longest call is over", async (t) => {
-  for (const language of ["zh", "en"]) {
-    const samples = await readPrompt(SHIPPED_PROMPTS, language, "enter-pin");
+  for (const [language, prompt] of [
+    ["zh", "enter-pin"],
+    ["zh", "wrong-pin"],
+    ["en", "enter-pin"],
+    ["en", "wrong-pin"],
+  ] as const) {
+    const samples = await readPrompt(SHIPPED_PROMPTS, language, prompt);
     const file = promptForCall(samples, Seconds(60));
     t.equal(file.length, 44 + 60 * 16_000);
     t.ok(file.subarray(44, 44 + samples.length).equals(samples));

@@ -13,5 +13,10 @@ speak() {
 # 请输入您的银行卡密码,然后按井号键。如要重新输入,请按星号键。
 speak cmn-latn-pinyin 140 zh/enter-pin.wav \
   "qing3 shu1 ru4 nin2 de5 yin2 hang2 ka3 mi4 ma3, ran2 hou4 an4 jing3 hao4 jian4. ru2 yao4 chong2 xin1 shu1 ru4, qing3 an4 xing1 hao4 jian4."
+# 密码不正确。请重新输入您的银行卡密码,然后按井号键。如要重新输入,请按星号键。
+speak cmn-latn-pinyin 140 zh/wrong-pin.wav \
+  "mi4 ma3 bu2 zheng4 que4. qing3 chong2 xin1 shu1 ru4 nin2 de5 yin2 hang2 ka3 mi4 ma3, ran2 hou4 an4 jing3 hao4 jian4. ru2 yao4 chong2 xin1 shu1 ru4, qing3 an4 xing1 hao4 jian4."
 speak en-gb 145 en/enter-pin.wav \
   "Please enter the PIN of your card, then press the hash key. To start over, press the star key."
+speak en-gb 145 en/wrong-pin.wav \
+  "That PIN was not right. Please enter the PIN of your card again, then press the hash key. To start over, press the star key."

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { PROMPTS } from "@swipewire/gateway/voice/voice-channel";
 import t, { type Test } from "tap";
 import { listener } from "../../gateway/voice-suite.ts";
 import { baresipChildren, NUMBER, openBaresip } from "./baresip-floor.ts";
@@ -108,15 +109,18 @@ t.test("its folder is its own, holds no password while it runs, and goes with it
     else process.env["TMPDIR"] = before;
   });
   const { voice } = await openBaresip(t, port, { password: "secret" });
-  const [own = ""] = readdirSync(folder);
-  t.equal(statSync(join(folder, own)).mode & 0o777, 0o700);
   t.equal(await askPin(voice, NUMBER), "1379");
-  for (const name of readdirSync(join(folder, own))) {
-    t.equal(statSync(join(folder, own, name)).mode & 0o777, 0o600, name);
-    t.notOk(readFileSync(join(folder, own, name)).includes("secret"), name);
+  const folders = readdirSync(folder);
+  t.equal(folders.length, PROMPTS.length);
+  for (const own of folders) {
+    t.equal(statSync(join(folder, own)).mode & 0o777, 0o700);
+    for (const name of readdirSync(join(folder, own))) {
+      t.equal(statSync(join(folder, own, name)).mode & 0o777, 0o600, name);
+      t.notOk(readFileSync(join(folder, own, name)).includes("secret"), name);
+    }
+    t.notOk(existsSync(join(folder, own, "accounts")));
   }
-  t.notOk(existsSync(join(folder, own, "accounts")));
-  t.equal(baresipChildren().length, 1);
+  t.equal(baresipChildren().length, PROMPTS.length);
   await voice.close();
   t.same(readdirSync(folder), []);
   t.same(baresipChildren(), []);
@@ -143,10 +147,11 @@ t.test("a number that is no phone number is not dialled", async (t) => {
   t.match((await first).request, "INVITE sip:+8613800001379@", "the first that the trunk hears of");
 });
 
-t.test("the payer hears the prompt in the language of the number, from its beginning", async (t) => {
-  for (const [number, language] of [
-    ["+8613800001379", "zh"],
-    ["+447700900123", "en"],
+t.test("the payer hears the prompt asked for in the language of the number, from its beginning", async (t) => {
+  for (const [number, language, prompt] of [
+    ["+8613800001379", "zh", "enter-pin"],
+    ["+447700900123", "en", "enter-pin"],
+    ["+447700900123", "en", "wrong-pin"],
   ] as const) {
     const { socket, port, first } = await listen(t);
     const { voice } = await openBaresip(t, port, { languages: [{ prefix: "+86", language: "zh" }] });
@@ -158,13 +163,13 @@ t.test("the payer hears the prompt in the language of the number, from its begin
         if (samples.length >= 8_000) resolve(samples);
       });
     });
-    const call = voice.call(number, "enter-pin", () => {});
+    const call = voice.call(number, prompt, () => {});
     const { request, from } = await first;
     const sdp = `v=0\r\no=payer 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio ${rtp.port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n`;
     socket.send(respond(request, "200 OK", `Contact: <sip:payer@127.0.0.1:${port}>`, sdp), from.port, from.address);
     const sound = (await heard).slice(0, 8_000).map(linear);
     call.hangup();
-    const file = join(import.meta.dirname, `../../../gateway/voice/prompts/${language}/enter-pin.wav`);
+    const file = join(import.meta.dirname, `../../../gateway/voice/prompts/${language}/${prompt}.wav`);
     const wav = readFileSync(file);
     const off = sound.filter((sample, at) => {
       const expected = wav.readInt16LE(44 + at * 2);
