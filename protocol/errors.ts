@@ -384,3 +384,53 @@ export class ParametersMalformed extends failure("parameters_malformed", {
   means: "None of them was taken.",
   todo: "Compare the layout in the acquirer's settings with its specification.",
 }) {}
+
+// Swipes on a sound input.
+
+export class WaveformInput extends failure("waveform_input", {
+  what: "A sound input is set up as the waveform decoder cannot read it.",
+  means: "Nothing can be swiped there.",
+  todo: "Use a sample rate of 8,000 to 192,000 Hz, one or two channels, and whole frames of samples.",
+}) {}
+
+export class SwipeTooSlow extends failure("swipe_too_slow", {
+  what: "The card moved too slowly.",
+  means: "Its pulses were lost in the noise of the sound input. Nothing was charged.",
+  todo: "Swipe again in one steady move of about half a second.",
+}) {}
+
+export class SwipeStopped extends failure("swipe_stopped", {
+  what: "The card stopped midway, or was pulled out early.",
+  means: "Only a part of its stripe passed the head. Nothing was charged.",
+  todo: "Swipe again, from one end of the slot to the other without a halt.",
+}) {}
+
+export class SwipeTooWeak extends failure("swipe_too_weak", {
+  what: "A swipe was too weak against the noise of the sound input.",
+  means: "It could not be read. Nothing was charged.",
+  todo: "Press the card flat into the slot and swipe a little faster. If it repeats, raise the input's gain, and clean the head.",
+}) {}
+
+export class SwipeNoCard extends failure("swipe_no_card", {
+  what: "There was a sound at the input, but no card.",
+  means: "Something touched the reader or its plug, or the stripe faced away from the head. Nothing was charged.",
+  todo: "Swipe with the stripe towards the head, and push the plug in whole.",
+}) {}
+
+export class SwipeClipped extends failure("swipe_clipped", {
+  what: "A swipe was too loud for the sound input.",
+  means: "Its peaks were cut off and it could not be read. Nothing was charged.",
+  todo: "Lower the input's gain, and swipe again more slowly.",
+}) {}
+
+export class SwipeUnreadable extends failure("swipe_unreadable", {
+  what: "A swipe could not be read.",
+  means: "Some of its bits were lost. Nothing was charged.",
+  todo: "Swipe again, evenly. If it repeats with all cards, clean the head; if with one card, its stripe is worn.",
+}) {}
+
+export class SwipeUncertain extends failure("swipe_uncertain", {
+  what: "A swipe was read, but not surely enough to be believed.",
+  means: "Nothing was charged. A second swipe that reads the same will be believed.",
+  todo: "Swipe the same card again.",
+}) {}

@@ -1,0 +1,73 @@
+import type { TrackRead } from "./read-bits.ts";
+import type { ReadBasis } from "./waveform-event.ts";
+
+/** A residual below this is believed from one filter alone. */
+const SURE_TIMING = 0.09;
+
+/** What all filters together say about one pass of a track. */
+export interface Ballot {
+  readonly read: TrackRead;
+  readonly votes: number;
+  /** Absent where it cannot be believed by itself. */
+  readonly basis?: ReadBasis;
+}
+
+const sameData = (a: TrackRead, b: TrackRead) =>
+  a.number === b.number && a.data.length === b.data.length && a.data.every((byte, n) => byte === b.data[n]);
+
+const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.end;
+
+/**
+ * Collects what filters read. Nothing is ever corrected: parity with LRC has distance 4, and a list decoder that mends bits
+ * proposes a false card for every few it saves. A read is believed if it is whole, its format valid, no filter says
+ * otherwise, and either its timing is sure or two filters agree.
+ */
+export class Ballots {
+  readonly #passes: { start: number; end: number; reads: { read: TrackRead; voters: Set<string> }[] }[] = [];
+
+  /** Takes ownership of the reads. */
+  add(voter: string, reads: readonly TrackRead[]): void {
+    for (const read of reads) {
+      const pass = this.#passes.find(({ reads: [first] }) => first && overlap(first.read, read));
+      if (!pass) {
+        this.#passes.push({ start: read.start, end: read.end, reads: [{ read, voters: new Set([voter]) }] });
+        continue;
+      }
+      const known = pass.reads.find((other) => sameData(other.read, read));
+      if (!known) {
+        pass.reads.push({ read, voters: new Set([voter]) });
+      } else {
+        known.voters.add(voter);
+        if (read.residual < known.read.residual) {
+          known.read.data.fill(0);
+          known.read = read;
+        } else {
+          read.data.fill(0);
+        }
+      }
+    }
+  }
+
+  /** Of each pass, the read of most filters. Whoever takes them wipes them. */
+  count(): Ballot[] {
+    return this.#passes.map(({ reads }) => {
+      const [first, ...others] = reads.toSorted((a, b) => b.voters.size - a.voters.size);
+      if (!first) throw new Error("a pass has at least one read");
+      const { read, voters } = first;
+      const believable = others.length === 0 && read.isFormat;
+      const basis = !believable
+        ? undefined
+        : read.residual < SURE_TIMING
+          ? "timing"
+          : voters.size >= 2
+            ? "widths"
+            : undefined;
+      return { read, votes: voters.size, ...(basis && { basis }) };
+    });
+  }
+
+  /** Wipes all but the reads that {@link count} gave out. */
+  wipeOthers(kept: readonly TrackRead[]): void {
+    for (const { reads } of this.#passes) for (const { read } of reads) if (!kept.includes(read)) read.data.fill(0);
+  }
+}

@@ -1,0 +1,96 @@
+/** Mains frequencies, with how far a grid strays. */
+const MAINS = [50, 60] as const;
+const STRAY = 0.3;
+const STRAY_STEP = 0.05;
+/** Harmonics that are looked at to find the frequency, and those that are taken off. */
+const TELLING = [1, 3, 5] as const;
+const HIGHEST = 21;
+/** In units of the power that noise alone would put into a line: below it there is no hum to take off. */
+const SURE = 60;
+const ROUNDS = 3;
+
+/**
+ * Takes mains hum off in place: sines of the mains frequency and its harmonics, fitted by least squares. Loud samples, where
+ * the card is, weigh less than the quiet ones beside them.
+ */
+export function subtractMains(signal: Float64Array, sampleRate: number): void {
+  if (signal.length < sampleRate / 10) return;
+  const weights = quietWeights(signal, sampleRate);
+  let best = 0;
+  let frequency = 0;
+  for (const nominal of MAINS) {
+    for (let f = nominal - STRAY; f < nominal + STRAY + STRAY_STEP / 2; f += STRAY_STEP) {
+      let power = 0;
+      for (const order of TELLING) power += lineOf(signal, weights, (f * order) / sampleRate).power;
+      if (power > best) {
+        best = power;
+        frequency = f;
+      }
+    }
+  }
+  if (best < SURE) return;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let order = 1; order <= HIGHEST && frequency * order < sampleRate / 2; order++) {
+      const line = lineOf(signal, weights, (frequency * order) / sampleRate);
+      if (line.power > SURE || round > 0)
+        subtractLine(signal, (frequency * order) / sampleRate, line.cosine, line.sine);
+    }
+  }
+}
+
+/** One over the power around each sample, in steps; their mean times the signal's power is one. */
+function quietWeights(signal: Float64Array, sampleRate: number): Float64Array {
+  // Whole periods of both frequencies would be 100 ms; 20 ms tells hum from card well enough.
+  const step = Math.max(1, Math.round(sampleRate / 50));
+  const weights = new Float64Array(signal.length);
+  for (let at = 0; at < signal.length; at += step) {
+    const end = Math.min(signal.length, at + step);
+    let power = 1e-10;
+    for (let n = at; n < end; n++) power += (signal[n] as number) ** 2 / (end - at);
+    weights.fill(1 / power, at, end);
+  }
+  return weights;
+}
+
+/** The sine of a frequency (in turns a sample) that explains most, and how much of the weighted power it explains. */
+function lineOf(signal: Float64Array, weights: Float64Array, turns: number) {
+  const stepCosine = Math.cos(2 * Math.PI * turns);
+  const stepSine = Math.sin(2 * Math.PI * turns);
+  let c = 1;
+  let s = 0;
+  let cc = 0;
+  let cs = 0;
+  let ss = 0;
+  let xc = 0;
+  let xs = 0;
+  for (let n = 0; n < signal.length; n++) {
+    const weight = weights[n] as number;
+    const weighted = weight * (signal[n] as number);
+    xc += weighted * c;
+    xs += weighted * s;
+    cc += weight * c * c;
+    cs += weight * c * s;
+    ss += weight * s * s;
+    const next = c * stepCosine - s * stepSine;
+    s = s * stepCosine + c * stepSine;
+    c = next;
+  }
+  const determinant = cc * ss - cs * cs;
+  if (determinant <= 0) return { cosine: 0, sine: 0, power: 0 };
+  const cosine = (xc * ss - xs * cs) / determinant;
+  const sine = (xs * cc - xc * cs) / determinant;
+  return { cosine, sine, power: cosine * xc + sine * xs };
+}
+
+function subtractLine(signal: Float64Array, turns: number, cosine: number, sine: number): void {
+  const stepCosine = Math.cos(2 * Math.PI * turns);
+  const stepSine = Math.sin(2 * Math.PI * turns);
+  let c = 1;
+  let s = 0;
+  for (let n = 0; n < signal.length; n++) {
+    signal[n] = (signal[n] as number) - cosine * c - sine * s;
+    const next = c * stepCosine - s * stepSine;
+    s = s * stepCosine + c * stepSine;
+    c = next;
+  }
+}

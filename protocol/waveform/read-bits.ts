@@ -1,0 +1,124 @@
+import { trackFormats } from "../card/alphabets.ts";
+import { decodeBitStream } from "../card/bit-stream.ts";
+import { passesLuhn } from "../card/luhn.ts";
+import { parseTrack } from "../card/track.ts";
+import type { TrackNumber } from "../readers/reader-frame.ts";
+import { type FluxRun, timingResidual } from "./flux-run.ts";
+
+export type SwipeDirection = "forward" | "backward";
+
+/** A track with its parity, its LRC and the zeros on both sides whole. Not yet accepted: see `acceptance.ts`. */
+export interface TrackRead {
+  readonly number: TrackNumber;
+  /** ASCII, start to end sentinel, without LRC; whoever drops the read wipes it. */
+  readonly data: Uint8Array;
+  readonly direction: SwipeDirection;
+  /** Of its first and behind its last flux change, in samples of the region, clocking zeros included. */
+  readonly start: number;
+  readonly end: number;
+  /** See {@link timingResidual}; the characters alone. */
+  readonly residual: number;
+  /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
+  readonly isFormat: boolean;
+  /** Length of a bit in samples, at places along the swipe. */
+  readonly cells: Float64Array;
+}
+
+/** ISO/IEC 7811-6 has far more on either side of the characters. */
+const ZEROS_BEFORE = 6;
+const ZEROS_AFTER = 3;
+/** Track 2 has 22 zeros before its characters and tracks 1 and 3 have 61 (ISO/IEC 7811-6, 8). */
+const ZEROS_OF_TRACK_3 = 42;
+const MARKS = 12;
+
+const START = { 1: [1, 0, 1, 0, 0, 0, 1], 3: [1, 1, 0, 1, 0] } as const;
+
+/** Every whole track in the run, whichever way the card passed. */
+export function readBits(run: FluxRun): TrackRead[] {
+  const reads: TrackRead[] = [];
+  const count = run.bits.length;
+  const turned = Uint8Array.from(run.bits).reverse();
+  for (const direction of ["forward", "backward"] as const) {
+    const bits = direction === "forward" ? run.bits : turned;
+    let zeros = 0;
+    for (let at = 0; at < count; at++) {
+      if (bits[at] === 0) {
+        zeros++;
+        continue;
+      }
+      const enough = zeros >= ZEROS_BEFORE;
+      zeros = 0;
+      if (!enough) continue;
+      const alphabetOf = ([1, 3] as const).find((number) => START[number].every((bit, n) => bits[at + n] === bit));
+      if (alphabetOf === undefined) continue;
+      const data = decodeFrom(alphabetOf, bits.subarray(at));
+      if (!data) continue;
+      const cell = trackFormats[alphabetOf].alphabet.dataBits + 1;
+      const behind = at + (data.length + 1) * cell;
+      if (behind + ZEROS_AFTER > count || bits.subarray(behind, behind + ZEROS_AFTER).includes(1)) {
+        data.fill(0);
+        continue;
+      }
+      reads.push(describe(run, bits, direction, alphabetOf, data, at, behind));
+      at = behind - 1;
+    }
+  }
+  turned.fill(0);
+  return reads;
+}
+
+function decodeFrom(alphabetOf: 1 | 3, bits: Uint8Array): Uint8Array | undefined {
+  try {
+    return decodeBitStream(alphabetOf, bits);
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(
+  run: FluxRun,
+  bits: Uint8Array,
+  direction: SwipeDirection,
+  alphabetOf: 1 | 3,
+  data: Uint8Array,
+  from: number,
+  to: number,
+): TrackRead {
+  const count = run.bits.length;
+  const [first, last] = direction === "forward" ? [from, to] : [count - to, count - from];
+  let zeros = 0;
+  while (zeros < from && bits[from - 1 - zeros] === 0) zeros++;
+  const number = alphabetOf === 1 ? 1 : trackOfDigits(data, zeros);
+  return {
+    number,
+    data,
+    direction,
+    start: run.edges[0] as number,
+    end: run.edges[count] as number,
+    residual: timingResidual(run, first, last),
+    isFormat: isFormat(number, data),
+    cells: Float64Array.from({ length: MARKS }, (_, n) => {
+      const cell = Math.floor(((count - 1) * (n + 0.5)) / MARKS);
+      const low = Math.max(0, cell - 4);
+      const high = Math.min(count, cell + 5);
+      return ((run.edges[high] as number) - (run.edges[low] as number)) / (high - low);
+    }),
+  };
+}
+
+/**
+ * Tracks 2 and 3 share an alphabet; the zeros before them tell them apart. Their formats must not: a track 2 that is wrong in
+ * two digits would pass as a track 3, which has no check digit.
+ */
+function trackOfDigits(data: Uint8Array, zeros: number): 2 | 3 {
+  return data.length > trackFormats[2].maxLength - 1 || zeros >= ZEROS_OF_TRACK_3 ? 3 : 2;
+}
+
+function isFormat(number: TrackNumber, data: Uint8Array): boolean {
+  try {
+    const parsed = parseTrack(number, data);
+    return parsed.number === 3 || passesLuhn(parsed.pan);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,135 @@
+import { Ballots } from "./acceptance.ts";
+import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
+import { subtractMains } from "./mains.ts";
+import { findPeaks, matchPulses } from "./pulse-filter.ts";
+import { followClock, turningPoints } from "./quick-read.ts";
+import { readBits } from "./read-bits.ts";
+import { heightsAround, type SearchSettings, searchPath } from "./search.ts";
+
+/** Pulse widths of the filters, in seconds: each is {@link RATIO} times the one before. */
+const NARROWEST = 20e-6;
+const WIDEST = 1250e-6;
+const WIDTHS = 10;
+/** Runs shorter than this hold no track, yet tell that a card was there. */
+const SHORTEST_RUN = 30;
+
+/** Noise gives runs less even than this, cards seldom do. */
+export const EVEN_RUN = 0.075;
+
+/** What was seen of a region beside what was read: the reasons of a failure are taken from it. */
+export interface RegionTrace {
+  /** Bits of the longest run of any filter. */
+  longestRun: number;
+  /** Mean length of its bits, in samples. */
+  cell: number;
+  /** How unevenly they come, as a share of a bit. */
+  residual: number;
+  /** Does the run begin and end within the region, with clocking zeros at both ends? */
+  ended: boolean;
+}
+
+export interface RegionRead {
+  readonly ballots: Ballots;
+  readonly trace: RegionTrace;
+}
+
+/** Reads all tracks of a stretch of one channel: by turning points where that is sure, else by the search. */
+export function readRegion(signal: Float64Array, sampleRate: number): RegionRead {
+  const ballots = new Ballots();
+  const trace: RegionTrace = { longestRun: 0, cell: 0, residual: 1, ended: false };
+  const vote = (voter: string, runs: readonly FluxRun[]) => {
+    for (const run of runs) {
+      note(run, trace);
+      ballots.add(voter, readBits(run));
+      wipeRun(run);
+    }
+  };
+  const believed = () => {
+    const counted = ballots.count();
+    return counted.length > 0 && counted.every(({ basis, votes }) => basis !== undefined && votes >= 2);
+  };
+
+  quickly(signal, vote);
+  if (believed()) return { ballots, trace };
+
+  const work = Float64Array.from(signal);
+  subtractMains(work, sampleRate);
+  const sums = new Float64Array(work.length + 1);
+  for (let n = 0; n < work.length; n++) sums[n + 1] = (sums[n] as number) + (work[n] as number);
+  for (let n = 0; n < WIDTHS; n++) {
+    const width = NARROWEST * (WIDEST / NARROWEST) ** (n / (WIDTHS - 1)) * sampleRate;
+    searchWidth(work, sums, width, (runs) => vote(`width ${n}`, runs));
+  }
+  work.fill(0);
+  sums.fill(0);
+  return { ballots, trace };
+}
+
+function searchWidth(
+  signal: Float64Array,
+  sums: Float64Array,
+  width: number,
+  vote: (runs: readonly FluxRun[]) => void,
+): void {
+  const { values, step } = matchPulses(signal, sums, width);
+  const candidates = findPeaks(values, step, width);
+  const local = heightsAround(candidates, 25 * width);
+  const first: SearchSettings = { jitter: 0.08, follow: 0.25 };
+  const { runs } = searchPath(candidates, local, width, first);
+  vote(runs);
+  values.fill(0);
+  candidates.places.fill(0);
+  candidates.heights.fill(0);
+  local.fill(0);
+}
+
+/** The signal as it is, and smoothed to a quarter of a pulse's distance: two filters for next to nothing. */
+function quickly(signal: Float64Array, vote: (voter: string, runs: readonly FluxRun[]) => void): void {
+  let largest = 0;
+  for (let n = 0; n < signal.length; n++) largest = Math.max(largest, Math.abs(signal[n] as number));
+  const raw = turningPoints(signal, largest);
+  vote("raw", followClock(raw, SHORTEST_RUN));
+  const gaps = raw.subarray(1).map((place, k) => place - (raw[k] as number));
+  const gap = gaps.toSorted()[gaps.length >> 1] ?? 0;
+  const half = Math.max(1, Math.round(gap / 8));
+  if (gap >= 3) {
+    const smooth = smoothed(signal, half);
+    const turns = turningPoints(smooth, largest);
+    vote("smooth", followClock(turns, SHORTEST_RUN));
+    turns.fill(0);
+    smooth.fill(0);
+  }
+  raw.fill(0);
+  gaps.fill(0);
+}
+
+/** Running mean over 2 `half` + 1 samples, twice, so that it has no corners. */
+function smoothed(signal: Float64Array, half: number): Float64Array {
+  let from = signal;
+  for (let round = 0; round < 2; round++) {
+    const to = new Float64Array(from.length);
+    let sum = 0;
+    for (let n = -half; n < from.length; n++) {
+      if (n + half < from.length) sum += from[n + half] as number;
+      if (n - half - 1 >= 0) sum -= from[n - half - 1] as number;
+      if (n >= 0) to[n] = sum / (2 * half + 1);
+    }
+    if (from !== signal) from.fill(0);
+    from = to;
+  }
+  return from;
+}
+
+/** What the search makes of noise may be long, and is uneven. */
+const evenBits = (bits: number, residual: number) => (residual > EVEN_RUN ? bits / 10 : bits);
+
+function note(run: FluxRun, trace: RegionTrace): void {
+  const { bits, edges } = run;
+  const residual = timingResidual(run, 0, bits.length);
+  if (evenBits(bits.length, residual) <= evenBits(trace.longestRun, trace.residual)) return;
+  trace.longestRun = bits.length;
+  trace.cell = ((edges[bits.length] as number) - (edges[0] as number)) / bits.length;
+  trace.residual = residual;
+  const zerosAt = (from: number) => !bits.subarray(from, from + 6).includes(1);
+  trace.ended = zerosAt(0) && zerosAt(bits.length - 6);
+}

@@ -1,0 +1,303 @@
+import {
+  SwipeClipped,
+  SwipeNoCard,
+  SwipeStopped,
+  SwipeTooSlow,
+  SwipeTooWeak,
+  SwipeUncertain,
+  SwipeUnreadable,
+  WaveformInput,
+} from "../errors.ts";
+import type { SwipewireError } from "../failure.ts";
+import type { TrackNumber } from "../readers/reader-frame.ts";
+import { SensitiveBytes } from "../sensitive-bytes.ts";
+import type { Ballot } from "./acceptance.ts";
+import { Activity } from "./activity.ts";
+import type { TrackRead } from "./read-bits.ts";
+import { EVEN_RUN, type RegionTrace, readRegion } from "./read-region.ts";
+import type { ReadBasis, WaveformEvent, WaveformTrack } from "./waveform-event.ts";
+
+export interface WaveformInputFormat {
+  /** Hz. */
+  readonly sampleRate: number;
+  /** Interleaved where there are two. One unless told. */
+  readonly channels?: 1 | 2;
+}
+
+const RATES = { min: 8000, max: 192_000 };
+/** Noise ahead of a swipe that is kept with it: what is noise is measured there. */
+const LEAD_SECONDS = 0.15;
+/** Quiet for so long, a swipe is over. */
+const QUIET_SECONDS = 0.045;
+/** No swipe takes longer. What does is read in pieces that overlap by {@link OVERLAP_SECONDS}. */
+const LONGEST_SECONDS = 4;
+const OVERLAP_SECONDS = 2;
+/** Until the first quiet stretch is known for sure, a stream that begins in the midst of something is waited for. */
+const FIRST_SECONDS = 2.2;
+/** A first swipe waits so long for a second one that agrees. */
+const AGREE_SECONDS = 30;
+/** ISO/IEC 7811-6: mm. */
+const BIT_LENGTH: Readonly<Record<TrackNumber, number>> = { 1: 25.4 / 210, 2: 25.4 / 75, 3: 25.4 / 210 };
+/** Longer bits than these are those of a card that crawls: 4 cm/s on track 2. */
+const SLOW_CELL_SECONDS = 0.0085;
+const SHORTEST_CARD_RUN = 40;
+const CLIPPED_SHARE = 0.02;
+const WEAK_PEAK = 24 / 32_768;
+
+interface Waiting {
+  readonly number: TrackNumber;
+  readonly data: SensitiveBytes;
+  readonly until: number;
+}
+
+/**
+ * Reads swipes off the bare head of a cheap reader on a sound input: raw F2F of ISO/IEC 7811. Samples go in in pieces of any
+ * size, swipes and the reasons of failed ones come out within 100 ms of a swipe's end. It holds a few seconds of samples at
+ * most, which are overwritten when their swipe is over. Runs in browsers as well.
+ */
+export class WaveformDecoder {
+  readonly #rate: number;
+  readonly #channels: number;
+  readonly #activity: Activity[];
+  /** Frames since {@link #kept}, interleaved. */
+  readonly #buffer: Float32Array;
+  #filled = 0;
+  /** Number of the buffer's first frame since the start. */
+  #origin = 0;
+  /** Frames of the buffer that {@link Activity} has seen. */
+  #seen = 0;
+  #blocks = 0;
+  /** The block in which something began, while it goes on. */
+  #openedAt: number | undefined;
+  #lastHot = 0;
+  /** Since it began, was it above a quiet stretch that is known? */
+  #rose = false;
+  #isFirst = true;
+  #reportedTo = 0;
+  #waiting: Waiting[] = [];
+
+  /** @throws WaveformInput */
+  constructor({ sampleRate, channels = 1 }: WaveformInputFormat) {
+    if (!(sampleRate >= RATES.min && sampleRate <= RATES.max) || (channels !== 1 && channels !== 2)) {
+      throw new WaveformInput({ detail: `${sampleRate} Hz, ${channels} channels` });
+    }
+    this.#rate = sampleRate;
+    this.#channels = channels;
+    this.#activity = Array.from({ length: channels }, () => new Activity(sampleRate));
+    const block = this.#block;
+    const longest = Math.ceil((LONGEST_SECONDS + LEAD_SECONDS) * sampleRate) + 4 * block;
+    this.#buffer = new Float32Array(longest * channels);
+  }
+
+  get #block(): number {
+    return (this.#activity[0] as Activity).block;
+  }
+
+  /**
+   * @param samples full scale is 1, or 32,768 in an `Int16Array`; interleaved, whole frames; the caller's to wipe
+   * @throws WaveformInput for a piece that ends within a frame
+   */
+  push(samples: Float32Array | Int16Array): WaveformEvent[] {
+    if (samples.length % this.#channels !== 0) throw new WaveformInput({ detail: "a piece ends within a frame" });
+    const scale = samples instanceof Int16Array ? 1 / 32_768 : 1;
+    const events: WaveformEvent[] = [];
+    const buffer = this.#buffer;
+    for (let at = 0; at < samples.length; ) {
+      const start = this.#filled * this.#channels;
+      const block = this.#block * this.#channels;
+      const take = Math.min(samples.length - at, block, buffer.length - start);
+      for (let n = 0; n < take; n++) {
+        const value = (samples[at + n] as number) * scale;
+        // A float stream may hold anything.
+        buffer[start + n] = value > -1e6 && value < 1e6 ? value : 0;
+      }
+      at += take;
+      this.#filled += take / this.#channels;
+      while (this.#filled - this.#seen >= this.#block) this.#takeBlock(events);
+    }
+    return events;
+  }
+
+  /** The stream has ended: what is still open is read as it is. The decoder can go on with another stream. */
+  flush(): WaveformEvent[] {
+    const events: WaveformEvent[] = [];
+    if (this.#openedAt !== undefined) this.#read(this.#filled, events, this.#rose || this.#wasHot());
+    this.#drop(this.#filled);
+    this.#openedAt = undefined;
+    return events;
+  }
+
+  /** Overwrites all that is held of samples and tracks. */
+  wipe(): void {
+    this.#buffer.fill(0);
+    this.#filled = 0;
+    this.#seen = 0;
+    this.#openedAt = undefined;
+    for (const { data } of this.#waiting) data.wipe();
+    this.#waiting = [];
+  }
+
+  #takeBlock(events: WaveformEvent[]): void {
+    for (const [channel, activity] of this.#activity.entries()) {
+      activity.push(this.#buffer, this.#seen * this.#channels + channel, this.#channels);
+    }
+    this.#seen += this.#block;
+    this.#blocks++;
+    const block = this.#block;
+    const isHot = this.#activity.some((activity) => activity.isHot(0));
+    if (this.#openedAt === undefined) {
+      const begins = isHot || (this.#isFirst && this.#activity.some(({ isSilent }) => !isSilent));
+      if (begins) {
+        this.#openedAt = this.#blocks - 1;
+        this.#lastHot = this.#blocks;
+        this.#rose = isHot;
+      } else {
+        this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
+      }
+      return;
+    }
+    if (isHot) {
+      this.#lastHot = this.#blocks;
+      this.#rose = true;
+    }
+    const quiet = (this.#blocks - this.#lastHot) * block > QUIET_SECONDS * this.#rate;
+    const age = (this.#blocks - this.#openedAt) * block;
+    const rose = !this.#isFirst || this.#rose || (quiet && this.#wasHot());
+    const isOver = quiet && (rose || age > FIRST_SECONDS * this.#rate);
+    if (isOver) {
+      this.#isFirst = false;
+      this.#read(this.#seen, events, rose);
+      this.#openedAt = undefined;
+      this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
+    } else if (age > LONGEST_SECONDS * this.#rate) {
+      this.#isFirst = false;
+      this.#read(this.#seen, events, rose);
+      this.#drop(this.#seen - Math.ceil(OVERLAP_SECONDS * this.#rate));
+      this.#openedAt = this.#blocks - Math.ceil((OVERLAP_SECONDS * this.#rate) / block);
+    }
+  }
+
+  /** Now that a quiet stretch is known: was there anything above it since the stream began? */
+  #wasHot(): boolean {
+    for (let back = 1; back < this.#blocks; back++) {
+      if (this.#activity.some((activity) => activity.isHot(back))) return true;
+    }
+    return false;
+  }
+
+  /** Overwrites the frames before `frame` of the buffer. */
+  #drop(frame: number): void {
+    if (frame <= 0) return;
+    const buffer = this.#buffer;
+    const end = this.#filled * this.#channels;
+    const at = frame * this.#channels;
+    buffer.copyWithin(0, at, end);
+    buffer.fill(0, end - at, end);
+    this.#filled -= frame;
+    this.#seen = Math.max(0, this.#seen - frame);
+    this.#origin += frame;
+  }
+
+  #read(to: number, events: WaveformEvent[], rose: boolean): void {
+    const found: { channel: number; ballot: Ballot }[] = [];
+    const traces: RegionTrace[] = [];
+    const signals = Array.from({ length: this.#channels }, (_, channel) => {
+      const signal = new Float64Array(to);
+      for (let n = 0; n < to; n++) signal[n] = this.#buffer[n * this.#channels + channel] as number;
+      return signal;
+    });
+    for (const [channel, signal] of signals.entries()) {
+      const { ballots, trace } = readRegion(signal, this.#rate);
+      traces.push(trace);
+      const counted = ballots.count();
+      ballots.wipeOthers(counted.map(({ read }) => read));
+      for (const ballot of counted) {
+        // What lies in the overlap of two pieces was told with the first.
+        if (this.#origin + ballot.read.start >= this.#reportedTo) found.push({ channel, ballot });
+        else ballot.read.data.fill(0);
+      }
+    }
+    found.sort((a, b) => a.ballot.read.start - b.ballot.read.start);
+    if (found.length === 0 && rose && this.#origin + to > this.#reportedTo) {
+      const failure = this.#whyNot(signals, traces);
+      if (failure) events.push({ kind: "failure", start: this.#origin, end: this.#origin + to, failure });
+    }
+    for (let first = 0; first < found.length; ) {
+      // Reads of both channels that overlap are one swipe.
+      let end = found[first]?.ballot.read.end ?? 0;
+      let behind = first + 1;
+      while (behind < found.length && (found[behind]?.ballot.read.start ?? 0) < end) {
+        end = Math.max(end, found[behind++]?.ballot.read.end ?? 0);
+      }
+      events.push(this.#decide(found.slice(first, behind), end));
+      this.#reportedTo = this.#origin + end;
+      first = behind;
+    }
+    for (const signal of signals) signal.fill(0);
+  }
+
+  #decide(found: readonly { channel: number; ballot: Ballot }[], end: number): WaveformEvent {
+    const start = this.#origin + Math.min(...found.map(({ ballot }) => ballot.read.start));
+    const at = { start, end: this.#origin + end };
+    const now = this.#origin + this.#filled;
+    for (const waiting of this.#waiting) if (waiting.until < now) waiting.data.wipe();
+    this.#waiting = this.#waiting.filter(({ data }) => !data.wiped);
+
+    const tracks: WaveformTrack[] = [];
+    for (const { channel, ballot } of found) {
+      const { read, votes } = ballot;
+      const basis = ballot.basis ?? (this.#isWaitedFor(read) ? "second-swipe" : undefined);
+      if (basis && !tracks.some(({ number }) => number === read.number)) {
+        tracks.push(this.#track(read, channel, basis, votes));
+      } else {
+        if (!basis) {
+          this.#waiting.push({
+            number: read.number,
+            data: SensitiveBytes.copyOf(read.data),
+            until: now + AGREE_SECONDS * this.#rate,
+          });
+        }
+        read.data.fill(0);
+      }
+    }
+    if (tracks.length === 0) return { kind: "failure", ...at, failure: new SwipeUncertain() };
+    for (const { data } of this.#waiting) data.wipe();
+    this.#waiting = [];
+    return { kind: "swipe", ...at, tracks: tracks.sort((a, b) => a.number - b.number) };
+  }
+
+  #isWaitedFor(read: TrackRead): boolean {
+    return this.#waiting.some(
+      ({ number, data }) =>
+        number === read.number &&
+        data.use((bytes) => bytes.length === read.data.length && bytes.every((byte, n) => byte === read.data[n])),
+    );
+  }
+
+  #track(read: TrackRead, channel: number, basis: ReadBasis, votes: number): WaveformTrack {
+    const { number, data, direction, residual, cells } = read;
+    const speeds = Array.from(cells, (cell) => Math.round((BIT_LENGTH[number] / 10 / (cell / this.#rate)) * 10) / 10);
+    return { number, data: new SensitiveBytes(data), channel, direction, basis, residual, votes, speeds };
+  }
+
+  #whyNot(signals: readonly Float64Array[], traces: readonly RegionTrace[]): SwipewireError | undefined {
+    let peak = 0;
+    for (const signal of signals) for (const sample of signal) peak = Math.max(peak, Math.abs(sample));
+    let atPeak = 0;
+    let count = 0;
+    for (const signal of signals) {
+      for (const sample of signal) {
+        if (Math.abs(sample) >= 0.995 * peak) atPeak++;
+        if (Math.abs(sample) >= 0.1 * peak) count++;
+      }
+    }
+    const best = traces.reduce((a, b) => (b.longestRun > a.longestRun ? b : a));
+    if (best.longestRun < SHORTEST_CARD_RUN || best.residual > EVEN_RUN) {
+      return peak < WEAK_PEAK ? new SwipeTooWeak() : new SwipeNoCard();
+    }
+    if (best.cell > SLOW_CELL_SECONDS * this.#rate) return new SwipeTooSlow();
+    if (peak > 0.5 && atPeak > CLIPPED_SHARE * 4 * count) return new SwipeClipped();
+    if (!best.ended) return new SwipeStopped();
+    return peak < WEAK_PEAK ? new SwipeTooWeak() : new SwipeUnreadable();
+  }
+}

@@ -1,0 +1,136 @@
+import type { SwipewireError } from "@swipewire/protocol/failure";
+import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
+import type { WaveformEvent } from "@swipewire/protocol/waveform/waveform-event";
+import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { Dice } from "@swipewire/simulator/waveform/dice";
+import { interleave, type SwipeConditions, swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
+import t from "tap";
+
+const RATE = 44_100;
+const clean: SwipeConditions = { sampleRate: RATE, hand: { speed: 30 }, head: { pulseWidth: 0.07 }, line: { snr: 35 } };
+
+function signalOf(name: string, number: 1 | 2 | 3, seed: number, changes: Partial<SwipeConditions> = {}) {
+  const track = testCard(name).tracks.find((track) => track.number === number);
+  if (!track) throw new Error(`${name} has no track ${number}`);
+  return swipeSignal(track, { ...clean, ...changes }, new Dice(seed));
+}
+
+/** What a person would be told; the tracks are wiped. */
+const told = (events: readonly WaveformEvent[]) =>
+  events.map((event) =>
+    event.kind === "failure"
+      ? (event.failure as SwipewireError).code
+      : event.tracks.map(({ number, data, direction }) => {
+          const text = data.use((bytes) => String.fromCharCode(...bytes));
+          data.wipe();
+          return `${number} ${direction} ${text}`;
+        }),
+  );
+
+const TRACK_2 = ";6224242300000069=30122200000000000?";
+const TRACK_1 = "%B6224242300000069^TEST CARD/DEBIT^30122200000000000?";
+
+t.test("reads a clean swipe of each track, either way", async (t) => {
+  for (const backwards of [false, true]) {
+    const way = backwards ? "backward" : "forward";
+    for (const [number, text, name] of [
+      [1, TRACK_1, "unionpay-debit"],
+      [2, TRACK_2, "unionpay-debit"],
+      [
+        3,
+        ";996224242300000000010=1561560000000000000003000000000000=000000000000=000000000000=00000000?",
+        "unionpay-debit-19",
+      ],
+    ] as const) {
+      const decoder = new WaveformDecoder({ sampleRate: RATE });
+      const events = [...decoder.push(signalOf(name, number, 7, { backwards })), ...decoder.flush()];
+      t.strictSame(told(events), [[`${number} ${way} ${text}`]]);
+    }
+  }
+});
+
+t.test("pieces of any size, floats or 16-bit, give the same", async (t) => {
+  const signal = signalOf("unionpay-debit", 2, 3);
+  const integers = Int16Array.from(signal, (sample) => Math.round(sample * 32_767));
+  for (const size of [1, 37, 882, 50_000]) {
+    for (const samples of [signal, integers]) {
+      const decoder = new WaveformDecoder({ sampleRate: RATE });
+      const events: WaveformEvent[] = [];
+      for (let at = 0; at < samples.length; at += size) events.push(...decoder.push(samples.subarray(at, at + size)));
+      events.push(...decoder.flush());
+      t.strictSame(told(events), [[`2 forward ${TRACK_2}`]]);
+    }
+  }
+});
+
+t.test("a swipe is answered within 100 ms of signal behind its end, without flush", async (t) => {
+  for (const speed of [8, 30, 120]) {
+    const signal = signalOf("unionpay-debit", 2, 5, { hand: { speed }, before: 0.5, after: 0 });
+    const after = swipeNoise(0.1);
+    const decoder = new WaveformDecoder({ sampleRate: RATE });
+    const events = [...decoder.push(signal), ...decoder.push(after)];
+    t.strictSame(told(events), [[`2 forward ${TRACK_2}`]], `${speed} cm/s`);
+  }
+});
+
+function swipeNoise(seconds: number, level = 0.002): Float32Array {
+  const dice = new Dice(99);
+  return Float32Array.from({ length: seconds * RATE }, () => level * dice.gauss());
+}
+
+t.test("two tracks on a stereo input are one swipe, and one channel may be empty", async (t) => {
+  const left = signalOf("unionpay-debit", 1, 11);
+  const right = signalOf("unionpay-debit", 2, 12);
+  const stereo = (samples: Float32Array) => {
+    const decoder = new WaveformDecoder({ sampleRate: RATE, channels: 2 });
+    return told([...decoder.push(samples), ...decoder.flush()]);
+  };
+  t.strictSame(stereo(interleave(left, right)), [[`1 forward ${TRACK_1}`, `2 forward ${TRACK_2}`]]);
+  t.strictSame(stereo(interleave(new Float32Array(right.length), right)), [[`2 forward ${TRACK_2}`]]);
+});
+
+t.test("two swipes close together are two", async (t) => {
+  const one = signalOf("unionpay-debit", 2, 21, { after: 0.03 });
+  const two = signalOf("visa-no-pin", 2, 22, { before: 0.03, backwards: true });
+  const both = new Float32Array(one.length + two.length);
+  both.set(one);
+  both.set(two, one.length);
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  t.strictSame(told([...decoder.push(both), ...decoder.flush()]), [
+    [`2 forward ${TRACK_2}`],
+    ["2 backward ;4111111111111111=30121010000000000?"],
+  ]);
+});
+
+t.test("a card whose number fails the Luhn check is believed at its second swipe", async (t) => {
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  const swipe = (seed: number) => told([...decoder.push(signalOf("magtek-sample", 2, seed)), ...decoder.flush()]);
+  t.strictSame(swipe(1), ["swipe_uncertain"]);
+  t.strictSame(swipe(2), [["2 forward ;5452300551227189=080432100000007250?"]]);
+  t.strictSame(swipe(3), ["swipe_uncertain"], "an agreement is used up");
+});
+
+t.test("failed swipes say why", async (t) => {
+  const why = (signal: Float32Array) => {
+    const decoder = new WaveformDecoder({ sampleRate: RATE });
+    return told([...decoder.push(signal), ...decoder.flush()]);
+  };
+  t.strictSame(why(signalOf("unionpay-debit", 2, 1, { hand: { speed: 30, stopsAt: 45 } })), ["swipe_stopped"]);
+  const bump = swipeNoise(1);
+  for (let n = 0; n < 4000; n++) {
+    bump[n + 20_000] = (bump[n + 20_000] ?? 0) + 0.5 * Math.exp(-n / 600) * Math.sin(n / 20);
+  }
+  t.strictSame(why(bump), ["swipe_no_card"]);
+  t.strictSame(why(new Float32Array(RATE)), [], "silence is no swipe");
+  t.strictSame(why(swipeNoise(4)), [], "nor is steady noise");
+});
+
+t.test("what cannot be read is refused", async (t) => {
+  for (const format of [{ sampleRate: 4000 }, { sampleRate: Number.NaN }, { sampleRate: RATE, channels: 3 }]) {
+    t.throws(() => new WaveformDecoder(format as { sampleRate: number }), { code: "waveform_input" });
+  }
+  const decoder = new WaveformDecoder({ sampleRate: RATE, channels: 2 });
+  t.throws(() => decoder.push(new Float32Array(3)), { code: "waveform_input" });
+  const wild = Float32Array.from({ length: RATE * 2 }, (_, n) => [Number.NaN, 1e30, -1e30, 0][n % 4] ?? 0);
+  t.strictSame(decoder.push(wild), []);
+});
