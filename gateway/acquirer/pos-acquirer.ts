@@ -216,6 +216,7 @@ export class PosAcquirer implements Acquirer {
           ...(bankDate !== undefined && { bankDate }),
         };
       case "declined":
+      case "retry":
       case "enter-pin-again":
         return { kind: "declined", responseCode };
       case "sign-on":

@@ -59,7 +59,7 @@ export type Enter = (state: "calling" | "collecting" | "charging", cause: string
 /** A wrong PIN may be a slip of the finger; after a second one the payer swipes again. */
 const CALLS = 2;
 const RETRIES = 1;
-/** Long enough for a sign-on. */
+/** Long enough for a sign-on, and for most cutovers. */
 const RETRY_PAUSE = Seconds(3);
 
 /**
@@ -114,6 +114,7 @@ export async function authorise(run: Authorisation, services: AuthorisationServi
 /** A sign-on replaces the key that the PIN block is under, and the PIN is gone. */
 function whatFollows(action: ResponseAction | undefined, hasPin: boolean): "call" | "retry" | undefined {
   if (action === "enter-pin-again" && hasPin) return "call";
+  if (action === "retry") return "retry";
   return action === "sign-on" && !hasPin ? "retry" : undefined;
 }
 

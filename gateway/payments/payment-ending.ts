@@ -1,3 +1,4 @@
+import { payerWords } from "@swipewire/protocol/iso8583/response-codes";
 import type { PaymentOutcome } from "@swipewire/protocol/messages/terminal-link";
 import type { PaymentEvent } from "@swipewire/protocol/messages/webhook";
 import { type Instant, isoTime } from "@swipewire/protocol/time";
@@ -89,7 +90,8 @@ export async function endPayment(
   });
   if (payment.phone !== null) {
     const text = `${smsWords[outcome]}: ${printAmount(amount, currency)}, ${order.merchant}, order ${order.order_number}.`;
-    await outbox.enqueueSms(trx, payment.phone, text);
+    const { [ended.reason ?? ""]: why }: Readonly<Record<string, string>> = payerWords;
+    await outbox.enqueueSms(trx, payment.phone, why === undefined ? text : `${text} ${why}`);
   }
   return { payment: ended, orderPayable: status === "payable" };
 }

@@ -1,8 +1,24 @@
+/** What the payer is told of a payment that the bank did not make, by the error code that goes with it. */
+export const payerWords = {
+  acquirer_refused: "The bank could not take this payment. Please tell the shop.",
+  card_declined: "The bank declined the card. Please use another one, or ask your bank.",
+  card_expired: "The card has expired. Please use another one.",
+  card_limit_exceeded: "This is more than the card may pay. Please use another one, or ask your bank.",
+  card_not_permitted: "The card is not for payments of this kind. Please use another one.",
+  card_unknown: "The bank does not know this card. Please swipe it again, or use another one.",
+  insufficient_funds: "There is not enough money for this. Please use another card.",
+  issuer_unavailable: "The bank cannot be reached at the moment. Please try again later.",
+  pin_tries_exceeded: "The PIN was wrong too often, and the card is locked. Please ask your bank.",
+  pin_wrong: "The PIN was wrong. Please try again.",
+} as const;
+
+export type DeclineReason = keyof typeof payerWords;
+
 /** Field 39: what the bank said, what the payer is told, and what happens next. */
 export interface ResponseCode {
   readonly meaning: string;
-  /** The error code that payer and merchant are given; absent when approved. */
-  readonly reason?: string;
+  /** The error code that payer and merchant are given, which {@link payerWords} puts into words; absent when approved. */
+  readonly reason?: DeclineReason;
   readonly follows: ResponseAction;
 }
 
@@ -10,9 +26,11 @@ export type ResponseAction =
   | "approved"
   /** Not charged; this attempt is over. */
   | "declined"
+  /** Not charged, and nothing is wrong with it: after a pause, once more under a new trace. */
+  | "retry"
   /** Not charged; the payer may try again with another PIN. */
   | "enter-pin-again"
-  /** Not charged; the terminal's keys are out of step. */
+  /** Not charged; the terminal's keys or its batch are out of step. */
   | "sign-on"
   /** The bank does not know how the charge ended: reverse it. */
   | "reverse";
@@ -50,10 +68,16 @@ export const responseCodes: Readonly<Record<string, ResponseCode>> = {
   "68": { meaning: "timeout", reason: "issuer_unavailable", follows: "reverse" },
   "75": { meaning: "PIN tries exceeded", reason: "pin_tries_exceeded", follows: "declined" },
   "77": { meaning: "batch mismatch", reason: "acquirer_refused", follows: "sign-on" },
-  "90": { meaning: "cutover in progress", reason: "issuer_unavailable", follows: "declined" },
+  // The switch takes nothing while its day changes, so that the request went no further: the only refusal after which
+  // the same payment is asked for again.
+  "90": { meaning: "cutover in progress", reason: "issuer_unavailable", follows: "retry" },
+  // A switch says 91 also for an issuer that it heard nothing from, and undoes with that issuer what may stand there. Until
+  // it has, a second charge could hold the money twice; so the payer decides when to try again.
   "91": { meaning: "issuer unavailable", reason: "issuer_unavailable", follows: "declined" },
+  // No route: a moment later there is none either.
   "92": { meaning: "network unreachable", reason: "issuer_unavailable", follows: "declined" },
   "94": { meaning: "duplicate", reason: "acquirer_refused", follows: "declined" },
+  // Where in its course the request broke off is not said.
   "96": { meaning: "system malfunction", reason: "issuer_unavailable", follows: "declined" },
   "97": { meaning: "terminal not registered", reason: "acquirer_refused", follows: "declined" },
   "98": { meaning: "issuer timeout", reason: "issuer_unavailable", follows: "reverse" },

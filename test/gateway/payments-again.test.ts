@@ -32,6 +32,8 @@ t.test("a PIN that is wrong twice is not asked for a third time", async (t) => {
   await f.type("1111#");
   await f.type("2222#");
   t.equal(f.storyOf(payment).at(-1), "declined: pin_wrong");
+  const texts = await f.store.selectFrom("outbox").select("payload").where("kind", "=", "sms").execute();
+  t.match(texts[0]?.payload, "The PIN was wrong. Please try again.");
   t.equal(f.voice.calls.length, 2);
   t.equal(f.lastResult()?.orderPayable, true);
 });
@@ -88,4 +90,21 @@ t.test("a bank that wants another sign-on is asked again, where no PIN is gone b
   const withPin = await f.submit((await f.placeOrder()).order, { pin: true });
   await f.type("1234#");
   t.equal(f.storyOf(withPin).at(-1), "declined: acquirer_refused");
+});
+
+t.test("a bank whose day is changing is asked again, with the PIN that was entered", async (t) => {
+  const f = await paymentFloor(t);
+  f.bank.plan = { decline: "90" };
+  const payment = await f.submit((await f.placeOrder()).order, { pin: true });
+  await f.type("1234#");
+  f.bank.plan = "approve";
+  await f.clock.advance(Seconds(3));
+  t.equal(f.storyOf(payment).at(-1), "approved");
+  t.equal(f.voice.calls.length, 1);
+  t.same(await f.bankTransactions(), ["1 declined", "2 approved"]);
+
+  f.bank.plan = { decline: "90" };
+  const twice = await f.submit((await f.placeOrder()).order);
+  await f.clock.advance(Seconds(3));
+  t.equal(f.storyOf(twice).at(-1), "declined: issuer_unavailable");
 });
