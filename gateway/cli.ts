@@ -10,6 +10,8 @@ import { GatewayConfigInvalid } from "./errors.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
 import { PaymentRecords, printPayment } from "./payments/payment-records.ts";
+import { addSettlementCommands } from "./settlement/commands.ts";
+import { DEFAULT_TIME_ZONE } from "./settlement/daily-time.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { Terminals } from "./terminals/terminals.ts";
 
@@ -190,6 +192,15 @@ export async function main(argv: string[]): Promise<void> {
         .makeOptionMandatory(),
     )
     .action(settlePayment);
+
+  addSettlementCommands<Flags>({
+    program,
+    command,
+    withStore: (flags, work) => withStore(configOf(flags), work),
+    timeZone: (flags) => configOf(flags).settlement?.timeZone ?? DEFAULT_TIME_ZONE,
+    clock,
+    say,
+  });
 
   try {
     await program.parseAsync(argv);

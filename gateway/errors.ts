@@ -310,6 +310,45 @@ export class RefundFault extends failure("refund_fault", {
   todo: "Look at the gateway's log; check that its disk is not full.",
 }) {}
 
+// Settlement.
+
+export class SettlementWaiting extends failure("settlement_waiting", {
+  what: "The outcome of transactions in a batch is not known yet.",
+  means: "The batch is closed, and settled when it is known, or after an hour without them.",
+  todo: "Wait. `swipewire-gateway reconcile` names them.",
+}) {}
+
+export class SettlementOverdue extends failure("settlement_overdue", {
+  what: "A batch that was closed two hours ago is not settled.",
+  means: "The bank may not pay out what is in it. The settlement is repeated.",
+  todo: "Look at `swipewire-gateway settlement list`, which names what holds it up; check the line to the acquirer.",
+}) {}
+
+export class SettlementDifferent extends failure("settlement_different", {
+  what: "The bank's totals of a batch are not the gateway's.",
+  means:
+    "Every slip was uploaded, so that the acquirer can find the difference. Nothing was booked or charged by that.",
+  todo: "Compare `swipewire-gateway settlement show` with the acquirer's statement.",
+}) {}
+
+export class SettlementUnknown extends failure("settlement_unknown", {
+  what: "No batch of this number was closed.",
+  means: "There is nothing to show.",
+  todo: "Look at `swipewire-gateway settlement list`, which shows those that were.",
+}) {}
+
+export class SettlementInterrupted extends failure("settlement_interrupted", {
+  what: "The gateway stopped while a batch was being settled.",
+  means: "It goes on when the gateway starts again.",
+  todo: "Nothing is to be done.",
+}) {}
+
+export class SettlementFault extends failure("settlement_fault", {
+  what: "The gateway could not carry a settlement on.",
+  means: "It is tried again from the state on disk.",
+  todo: "Look at the gateway's log; check that its disk is not full.",
+}) {}
+
 export class SwipeForeign extends failure("swipe_foreign", {
   what: "A sealed swipe is bound to another terminal or another payment than the one it came with.",
   means: "Nothing was charged.",

@@ -21,6 +21,7 @@ import { OrderExpiry } from "./orders/order-expiry.ts";
 import { Orders } from "./orders/orders.ts";
 import { Payments } from "./payments/payments.ts";
 import { Refunds } from "./refunds/refunds.ts";
+import { Settlements } from "./settlement/settlements.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { TerminalLink } from "./terminals/link.ts";
 import { RevocationWatch } from "./terminals/revocation-watch.ts";
@@ -138,11 +139,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   starting.defer(() => payments.close());
   const refunds = new Refunds({ store, outbox, acquirer, clock, random, logger });
   starting.defer(() => refunds.close());
+  const settlements = new Settlements({
+    store,
+    acquirer,
+    clock,
+    logger,
+    ...(config.settlement && { daily: config.settlement }),
+  });
+  starting.defer(() => settlements.close());
   const expiry = new OrderExpiry({ orders, clock, logger });
   starting.defer(() => expiry.close());
 
   await payments.recover();
   await refunds.recover();
+  settlements.start();
   outbox.start();
   expiry.start();
   revocations.start();

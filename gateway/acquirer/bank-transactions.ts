@@ -14,35 +14,53 @@ const LAST_NUMBER = 999_999;
 /** Field 48 of a settlement counts with three digits; a batch is closed well before that. */
 const LARGEST_BATCH = 900;
 
-/** The batch that the next transaction goes into; a full one is closed here, and settled like any other. */
-export async function openBatch(trx: Transaction): Promise<number> {
-  const { batch } = await trx.selectFrom("acquirer_sequence").select("batch").executeTakeFirstOrThrow();
+/** The batch that the next transaction goes into. A full one, or one whose trace numbers have run out, is closed here. */
+export async function openBatch(trx: Transaction, at: Instant): Promise<number> {
+  const { batch, next_trace } = await trx.selectFrom("acquirer_sequence").selectAll().executeTakeFirstOrThrow();
   const { count } = await trx
     .selectFrom("bank_transactions")
     .select((e) => e.fn.countAll<number>().as("count"))
     .where("batch", "=", batch)
     .executeTakeFirstOrThrow();
-  return count < LARGEST_BATCH ? batch : nextBatch(trx);
+  if (count < LARGEST_BATCH && (count === 0 || next_trace > 1)) return batch;
+  await closeBatch(trx, "full", at);
+  return (batch % LAST_NUMBER) + 1;
 }
 
-/** Closes the open batch. @returns the new one */
-export async function nextBatch(trx: Transaction): Promise<number> {
-  const { batch } = await trx
+/** Closes the open batch, to be settled. @returns it; undefined, and nothing is done, where nothing is in it */
+export async function closeBatch(
+  trx: Transaction,
+  cause: "full" | "daily" | "operator",
+  at: Instant,
+): Promise<number | undefined> {
+  const { batch } = await trx.selectFrom("acquirer_sequence").select("batch").executeTakeFirstOrThrow();
+  const first = await trx
+    .selectFrom("bank_transactions")
+    .select("currency")
+    .where("batch", "=", batch)
+    .executeTakeFirst();
+  if (!first) return undefined;
+  await trx
+    .insertInto("settlements")
+    .values({ batch, currency: first.currency, cause, state: "closing", closed_at: at, state_since: at })
+    .execute();
+  await trx
     .updateTable("acquirer_sequence")
-    .set((e) => ({ batch: e(e("batch", "%", LAST_NUMBER), "+", 1) }))
-    .returning("batch")
-    .executeTakeFirstOrThrow();
+    .set({ batch: (batch % LAST_NUMBER) + 1 })
+    .execute();
   return batch;
 }
 
-/** The next trace number of the acquirer's terminal; a new batch begins where they run out, or where one is full. */
-export async function takeTrace(trx: Transaction): Promise<BankTransactionKey> {
-  await openBatch(trx);
-  const { next_trace: trace, batch } = await trx.selectFrom("acquirer_sequence").selectAll().executeTakeFirstOrThrow();
-  const wraps = trace === LAST_NUMBER;
+/** The next trace number of the acquirer's terminal, and the open batch. */
+export async function takeTrace(trx: Transaction, at: Instant): Promise<BankTransactionKey> {
+  const batch = await openBatch(trx, at);
+  const { next_trace: trace } = await trx
+    .selectFrom("acquirer_sequence")
+    .select("next_trace")
+    .executeTakeFirstOrThrow();
   await trx
     .updateTable("acquirer_sequence")
-    .set({ next_trace: wraps ? 1 : trace + 1, batch: wraps ? (batch % LAST_NUMBER) + 1 : batch })
+    .set({ next_trace: (trace % LAST_NUMBER) + 1 })
     .execute();
   return { trace, batch };
 }
@@ -55,7 +73,7 @@ export async function recordSending(
 ): Promise<BankTransaction> {
   const transaction = {
     ...facts,
-    ...(await takeTrace(trx)),
+    ...(await takeTrace(trx, at)),
     state: "sent" as const,
     reversal_reason: null,
     approval_code: null,

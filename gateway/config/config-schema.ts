@@ -228,6 +228,16 @@ export const GatewayConfig = strict({
     },
     { additionalProperties: false, default: {} },
   ),
+  /** When the day's batch is closed; on request only where it is absent. */
+  settlement: Type.Optional(
+    strict({
+      at: Type.String({ pattern: "^([01]\\d|2[0-3]):[0-5]\\d$", description: "a time of the day, such as 23:30" }),
+      timeZone: Type.String({
+        format: "time-zone",
+        description: "the IANA name of a time zone, such as Asia/Shanghai",
+      }),
+    }),
+  ),
   log: Type.Object(
     {
       level: Type.Enum(["fatal", "error", "warn", "info", "debug", "silent"], {

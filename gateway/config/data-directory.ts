@@ -28,6 +28,7 @@ const EXAMPLE: GatewayConfig = {
   voice: { kind: "simulated", url: "ws://127.0.0.1:5060" },
   sms: { kind: "simulated", url: "ws://127.0.0.1:5060" },
   order: { lifetimeMinutes: 30 },
+  settlement: { at: "23:00", timeZone: "Asia/Shanghai" },
   log: { level: "info" },
 };
 

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import { configReader } from "@swipewire/protocol/config/config-reader";
 import { GatewayConfigInvalid } from "../errors.ts";
+import { isTimeZone } from "../settlement/daily-time.ts";
 import { GatewayConfig } from "./config-schema.ts";
 
 /** An IP address, or one with the length of its network's prefix (RFC 4632 3.1, RFC 4291 2.3). */
@@ -16,7 +17,10 @@ const PREFIX = "SWIPEWIRE_GATEWAY_";
 /** Names the config file itself. */
 export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`;
 
-const read = configReader(GatewayConfig, { prefix: PREFIX, formats: { "ip-or-network": isIpOrNetwork } });
+const read = configReader(GatewayConfig, {
+  prefix: PREFIX,
+  formats: { "ip-or-network": isIpOrNetwork, "time-zone": isTimeZone },
+});
 
 /**
  * Reads the config: the file, and over it the environment (`SWIPEWIRE_GATEWAY_HTTP_PORT` is `http.port`; a list is

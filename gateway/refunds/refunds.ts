@@ -205,7 +205,7 @@ export class Refunds {
       const purchase = await purchaseOf(trx, requested);
       const whole = purchase.amount === requested.amount;
       // Its own number is of that batch too, for the batch can't be closed within this transaction.
-      const isOpen = purchase.batch === (await openBatch(trx));
+      const isOpen = purchase.batch === (await openBatch(trx, this.#clock.now()));
       return this.#recordSending(trx, requested, whole && isOpen ? "voiding" : "refunding", "bank_in_reach");
     });
     return sending.state === "voiding" ? this.#void(sending) : this.#refund(sending, true);

@@ -1,7 +1,10 @@
 import type { OrderStatus } from "@swipewire/protocol/messages/merchant-api";
 import type { PaymentOutcome, PaymentProgress } from "@swipewire/protocol/messages/terminal-link";
 import type { Instant } from "@swipewire/protocol/time";
-import type { Generated } from "kysely";
+import type { ColumnType, Generated } from "kysely";
+
+/** Null until it is known. */
+type Defaulted<T> = ColumnType<T | null, T | undefined, T | null>;
 
 /**
  * `unknown-to-bank`: reversed, and the bank had never heard of it. Should it arrive there after all, it is reversed again.
@@ -194,19 +197,19 @@ export interface Tables {
     cause: string;
     state: SettlementState;
     /** Of the settlement message. */
-    trace: number | null;
+    trace: Defaulted<number>;
     /** What the gateway counted when it asked the bank. */
-    our_debit_amount: number | null;
-    our_debit_count: number | null;
-    our_credit_amount: number | null;
-    our_credit_count: number | null;
+    our_debit_amount: Defaulted<number>;
+    our_debit_count: Defaulted<number>;
+    our_credit_amount: Defaulted<number>;
+    our_credit_count: Defaulted<number>;
     /** What the bank answered. */
-    bank_debit_amount: number | null;
-    bank_debit_count: number | null;
-    bank_credit_amount: number | null;
-    bank_credit_count: number | null;
+    bank_debit_amount: Defaulted<number>;
+    bank_debit_count: Defaulted<number>;
+    bank_credit_amount: Defaulted<number>;
+    bank_credit_count: Defaulted<number>;
     /** Code of what holds it up. */
-    last_error: string | null;
+    last_error: Defaulted<string>;
     closed_at: Instant;
     state_since: Instant;
   };

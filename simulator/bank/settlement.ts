@@ -35,9 +35,16 @@ export function settle(request: UnionPayMessage, books: Books, at: Instant): Ans
 export function takeUpload(request: UnionPayMessage, books: Books, at: Instant): Answer {
   const key = keyOf(request);
   const batch = books.batches.get(key.terminal, key.batch);
-  const responseCode = batch?.state === "uploading" ? takeSlip(request, batch, books) : "12";
+  const responseCode = batch?.state === "uploading" ? takeSlip(request, batch, books) : repeatedEnd(request, batch);
   books.note("upload", key, { amount: amountOf(request), responseCode }, at);
   return answer(responseCode);
+}
+
+/** The end may come again until its answer arrives; slips do not follow it. @returns field 39 */
+function repeatedEnd(request: UnionPayMessage, batch: Batch | undefined): string {
+  const isEnd = networkCodeOf(request.fields) === NETWORK_CODE.batchUploadEnd;
+  const known = batch?.differences && isEnd && Number(request.fields[48]) === batch.slips.length;
+  return known ? "00" : "12";
 }
 
 /** @returns field 39 */

@@ -4,6 +4,7 @@ import {
   HttpFailure,
   IssuedTransactionCode,
   MerchantOrder,
+  MerchantRefund,
   type NewOrder,
 } from "@swipewire/protocol/messages/merchant-api";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -47,6 +48,8 @@ export interface Shop {
   placeOrder(order: NewOrder, idempotencyKey?: string): Promise<MerchantOrder>;
   /** @throws ShopNotConnected | ShopRequestRefused */
   order(id: string): Promise<MerchantOrder>;
+  /** Gives back `amount`, or all that is left of it. @throws as above */
+  refund(order: MerchantOrder, amount?: number): Promise<MerchantRefund>;
   /** What the payer's browser asks for when the payer chose to swipe on another device. @throws as above */
   transactionCode(order: MerchantOrder): Promise<IssuedTransactionCode>;
 
@@ -58,6 +61,7 @@ export interface Shop {
 }
 
 const checkOrder = checker(MerchantOrder);
+const checkRefund = checker(MerchantRefund);
 const checkCode = checker(IssuedTransactionCode);
 const checkFailure = checker(HttpFailure);
 const checkEvent = checker(WebhookEvent);
@@ -121,6 +125,14 @@ export async function startShop({ host, port, random, logger }: ShopOptions): Pr
     return check(answer);
   }
 
+  const post = <T>(check: (value: unknown) => T, path: string, body: unknown, idempotencyKey: string) =>
+    ask(check, path, {
+      method: "POST",
+      key: true,
+      headers: { "content-type": "application/json", "idempotency-key": idempotencyKey },
+      body: JSON.stringify(body),
+    });
+
   return {
     webhookUrl: `http://${host}:${listening}/webhooks`,
     events,
@@ -133,13 +145,9 @@ export async function startShop({ host, port, random, logger }: ShopOptions): Pr
     connect(given) {
       account = given;
     },
-    placeOrder: (order, idempotencyKey = randomUuid(random)) =>
-      ask(checkOrder, "/v1/orders", {
-        method: "POST",
-        key: true,
-        headers: { "content-type": "application/json", "idempotency-key": idempotencyKey },
-        body: JSON.stringify(order),
-      }),
+    placeOrder: (order, idempotencyKey = randomUuid(random)) => post(checkOrder, "/v1/orders", order, idempotencyKey),
+    refund: ({ order }, amount) =>
+      post(checkRefund, `/v1/orders/${order}/refunds`, amount === undefined ? {} : { amount }, randomUuid(random)),
     order: (id) => ask(checkOrder, `/v1/orders/${id}`, { key: true }),
     transactionCode: (order) => ask(checkCode, `/v1/pay/${order.payToken}/transaction-code`, { method: "POST" }),
     async nextEvent() {

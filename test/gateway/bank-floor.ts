@@ -8,9 +8,11 @@ import { Orders } from "@swipewire/gateway/orders/orders";
 import { endPayment } from "@swipewire/gateway/payments/payment-ending";
 import { insertPayment, transition } from "@swipewire/gateway/payments/payment-record";
 import { Refunds } from "@swipewire/gateway/refunds/refunds";
+import { Settlements, type SettlementsOptions } from "@swipewire/gateway/settlement/settlements";
 import { openStore } from "@swipewire/gateway/store/store";
 import { randomUuid } from "@swipewire/protocol/random";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import { Seconds } from "@swipewire/protocol/time";
 import type { Test } from "tap";
 import { settle } from "../simulated-clock.ts";
 import { acquirer, bank, credit, keyStore, logger, until } from "./acquirer/bank-and-acquirer.ts";
@@ -90,7 +92,7 @@ export async function openBankFloor(t: Test) {
   const host = await bank(t, clock);
 
   /** A process that has just started on the store, signed on to the bank. */
-  const startProcess = async () => {
+  const startProcess = async (settling: Pick<SettlementsOptions, "daily" | "lookEvery" | "onSettled"> = {}) => {
     const store = await openStore(path);
     const line = acquirer(t, clock, host.port, keys);
     await until(() => line.ready);
@@ -98,7 +100,9 @@ export async function openBankFloor(t: Test) {
     const orders = new Orders({ store, clock, random });
     const outbox = new Outbox({ store, clock, random, logger, sms: { send: async () => {}, close: async () => {} } });
     const refunds = new Refunds({ store, outbox, acquirer: interrupted, clock, random, logger });
+    const settlements = new Settlements({ store, acquirer: interrupted, clock, logger, ...settling });
     const stop = async () => {
+      await settlements.close();
       await refunds.close();
       await line.close();
     };
@@ -111,7 +115,7 @@ export async function openBankFloor(t: Test) {
       await store.destroy();
       await stop();
     };
-    return { store, line, acquirer: interrupted, orders, outbox, refunds, crash };
+    return { store, line, acquirer: interrupted, orders, outbox, refunds, settlements, crash };
   };
   type Process = Awaited<ReturnType<typeof startProcess>>;
 
@@ -166,6 +170,15 @@ export async function openBankFloor(t: Test) {
       .map(({ payload }) => JSON.parse(payload) as { type: string; data: Record<string, unknown> })
       .filter(({ type }) => type.startsWith("refund."));
 
+  /** What `settlement run` does. */
+  const askToSettle = ({ store }: Process) =>
+    store.insertInto("settlement_requests").values({ at: clock.now(), taken_at: null, batch: null }).execute();
+  const settlementOf = ({ store }: Process, batch: number) =>
+    store.selectFrom("settlements").selectAll().where("batch", "=", batch).executeTakeFirst();
+  const untilSettlement = async (process: Process, batch: number, state: string) => {
+    while ((await settlementOf(process, batch))?.state !== state) await clock.advance(Seconds(5));
+  };
+
   /** Does everybody say the same: bank, ledger, and the merchant's view? */
   const agree = async (t: Test, { store }: Process, left: number) => {
     await checkZero(store);
@@ -174,5 +187,19 @@ export async function openBankFloor(t: Test) {
     t.equal(await balance(store, "acquirer", "CNY"), -left || 0, "what the acquirer owes");
   };
 
-  return { ...shop, path, bank: host, startProcess, pay, stateOf, untilState, storyOf, webhooks, agree };
+  return {
+    ...shop,
+    path,
+    bank: host,
+    startProcess,
+    pay,
+    stateOf,
+    untilState,
+    storyOf,
+    webhooks,
+    askToSettle,
+    settlementOf,
+    untilSettlement,
+    agree,
+  };
 }

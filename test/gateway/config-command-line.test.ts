@@ -97,3 +97,15 @@ t.test("merchants and terminals are seen to beside a running gateway", async (t)
   t.equal(code, 0);
   t.match(log, /gateway stopped/);
 });
+
+t.test("what is asked of settlements is checked", async (t) => {
+  const file = await configFile(t);
+  const [day, batch, unknown] = await Promise.all([
+    command("reconcile", "--config", file, "--day", "2026-02-30"),
+    command("settlement", "show", "--config", file, "all"),
+    command("settlement", "show", "--config", file, "7"),
+  ]);
+  t.match(day, { code: 2, stderr: /day of the calendar/ });
+  t.match(batch, { code: 2, stderr: /whole number/ });
+  t.match(unknown, { code: 1, stderr: /^No batch of this number was closed\./ });
+});

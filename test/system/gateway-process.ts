@@ -74,3 +74,13 @@ export async function terminalToken(config: string): Promise<string> {
   const { stdout } = await run(process.execPath, [PROGRAM, "terminal", "token", "--config", config]);
   return /--token (\S+)/.exec(stdout)?.[1] ?? "";
 }
+
+/** A command beside a gateway that may be running. */
+export const gatewayCommand = (
+  config: string,
+  ...args: string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> =>
+  run(process.execPath, [PROGRAM, ...args, "--config", config]).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  );

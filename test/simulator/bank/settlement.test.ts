@@ -100,6 +100,7 @@ t.test("a batch that does not balance is uploaded, and the bank tells what diffe
     },
   ]);
   t.equal(await terminal.code(batchUploadRequest(pos, "purchase", first)), "12", "after the end");
+  t.equal(await terminal.code(batchUploadEndRequest(pos, { trace: 902, batch: 1 }, 3)), "00", "the end again");
   t.equal(host.books.totalCharged, 11_00, "an upload charges nothing");
 });
 
