@@ -66,6 +66,8 @@ export interface PosAcquirerOptions extends BankConnectionOptions, PosTerminal {
   /** How long the line may be silent before the bank is asked whether it is there. */
   readonly idleAfter: Duration;
   readonly onStatus?: (status: AcquirerStatus) => void;
+  /** With each sign-on whose answer says which batch the bank has open for this terminal. */
+  readonly onBatch?: (batch: number) => void;
 }
 
 /** Field 39 of a reversal whose transaction the bank does not know. */
@@ -311,11 +313,14 @@ export class PosAcquirer implements Acquirer {
     this.#signingOn = true;
     this.#setReady(false);
     try {
-      const { fields } = await this.#exchange(signOnRequest(this.#options, this.#nextNetworkTrace()), false);
+      const reply = await this.#exchange(signOnRequest(this.#options, this.#nextNetworkTrace()), false);
+      const { fields } = reply;
       if (fields[39] !== "00" || !fields[62]) {
         throw new AcquirerSignOnRefused({ detail: `field 39 is ${fields[39] ?? "absent"}` });
       }
       this.#options.keys.loadWorkingKeys(fields[62]);
+      const batch = Number(batchOf(reply));
+      if (batch > 0) this.#options.onBatch?.(batch);
       this.#signOns++;
       this.#connection.confirm();
       this.#watchIdle();

@@ -159,8 +159,17 @@ class BankHost implements Bank {
     const at = clock.now();
     const keySet = asksToSignOn(request);
     if (keySet) {
-      this.#lines.set(request.fields[41] ?? "", socket);
-      this.#send(socket, replyTo(request, "00", { ...localTime(at), 62: this.#newKeys(request, keySet) }));
+      const { 41: terminal = "", 60: asked = "" } = request.fields;
+      this.#lines.set(terminal, socket);
+      const batch = this.books.batches.nextAfterSettled(terminal);
+      this.#send(
+        socket,
+        replyTo(request, "00", {
+          ...localTime(at),
+          62: this.#newKeys(request, keySet),
+          ...(batch !== undefined && { 60: asked.slice(0, 2) + batch + asked.slice(8) }),
+        }),
+      );
       return;
     }
     if (asksForEcho(request) || asksToSignOff(request)) {

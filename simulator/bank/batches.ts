@@ -48,6 +48,14 @@ export class Batches {
     return this.get(terminal, batch)?.state === "settled";
   }
 
+  /** The batch after the last one that a terminal settled, six digits; undefined before the first. */
+  nextAfterSettled(terminal: string): string | undefined {
+    const settled = this.all.filter((batch) => batch.terminal === terminal && batch.state === "settled");
+    if (settled.length === 0) return undefined;
+    const last = Math.max(...settled.map(({ batch }) => Number(batch)));
+    return String((last % 999_999) + 1).padStart(6, "0");
+  }
+
   put(batch: Batch): void {
     this.#batches.set(`${batch.terminal} ${batch.batch}`, batch);
   }

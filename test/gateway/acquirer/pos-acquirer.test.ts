@@ -289,6 +289,27 @@ for (const dialect of suiteDialects) {
       await until(() => acquirer.ready);
     });
 
+    t.test(
+      "a batch that the bank has settled is refused, and the sign-on after it says which one is open",
+      async (t) => {
+        const batches: number[] = [];
+        const { acquirer, bank } = await signedOn(t, { onBatch: (batch) => batches.push(batch) });
+        const charge = withoutPin(7_00);
+        await acquirer.charge(charge);
+        const totals = { debitAmount: 7_00, debitCount: 1, creditAmount: 0, creditCount: 0 };
+        t.match(await acquirer.settle({ trace: 900_001, batch: 1, currency: "CNY" }, totals), {
+          balanced: true,
+          totals,
+        });
+        t.same(batches, []);
+        t.same(await acquirer.charge(withoutPin(1_00)), { kind: "declined", responseCode: "77" });
+        await until(() => acquirer.ready);
+        t.same(batches, [2]);
+        t.match(await acquirer.charge(withoutPin(1_00, { batch: 2 })), { kind: "approved" });
+        t.equal(bank.books.totalCharged, 8_00);
+      },
+    );
+
     t.test("closing ends what is under way with an unknown outcome", async (t) => {
       const { acquirer, bank } = await signedOn(t);
       const outcome = t.rejects(acquirer.charge(withoutPin(10_68)), { code: "acquirer_outcome_unknown" });

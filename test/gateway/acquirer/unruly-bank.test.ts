@@ -141,6 +141,31 @@ for (const dialect of suiteDialects) {
         t.same(await acquirer.charge(withoutPin(1_00)), { kind: "approved", retrievalReference: "000000000001" });
       });
 
+    t.test("a reply is that of its MTI, terminal and trace, in whatever order replies come", async (t) => {
+      const bank = await unrulyBank(t, (request, socket) => {
+        const { 11: trace = "", 41: terminal = "" } = request.fields;
+        const named = (mti: string, fields: UnionPayFields) => {
+          const reply = replyTo(request, "05");
+          return frame(codec.build({ ...reply, mti, fields: { ...reply.fields, ...fields } }, mac));
+        };
+        if (bank.requests.length < 3) return undefined;
+        const [, first] = bank.requests as [UnionPayMessage, UnionPayMessage];
+        for (const stray of [
+          named("0410", {}),
+          named("0210", { 41: terminal.replace("9", "8") }),
+          named("0210", { 11: String(Number(trace) + 1).padStart(6, "0") }),
+        ]) {
+          socket.write(stray);
+        }
+        return Buffer.concat([sealed(request, "51"), sealed(first, "00", approved)]);
+      });
+      const { acquirer } = await terminalOf(t, bank);
+      await until(() => acquirer.ready);
+      const replies = await Promise.all([acquirer.charge(withoutPin(1_00)), acquirer.charge(withoutPin(2_00))]);
+      t.match(replies, [{ kind: "approved" }, { kind: "declined", responseCode: "51" }]);
+      t.equal(acquirer.failures.get("acquirer_reply_unmatched"), 3);
+    });
+
     t.test("a refusal that asks to sign on is a refusal, and the terminal signs on", async (t) => {
       for (const code of ["77", "99", "A0"]) {
         const bank = await unrulyBank(t, (request) => sealed(request, code));
