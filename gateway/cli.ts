@@ -7,6 +7,7 @@ import type { GatewayConfig } from "./config/config-schema.ts";
 import { makeDataDirectory } from "./config/data-directory.ts";
 import { CONFIG_FILE_VARIABLE, readConfig } from "./config/read-config.ts";
 import { GatewayConfigInvalid } from "./errors.ts";
+import { addKeyCommands } from "./keys/command.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
 import { PaymentRecords, printPayment } from "./payments/payment-records.ts";
@@ -120,9 +121,10 @@ async function settlePayment(payment: string, flags: Flags & { as: "reversed" | 
 }
 
 async function init(directory: string): Promise<void> {
-  const { config, keys } = await makeDataDirectory(directory);
+  const { config, keys, secret } = await makeDataDirectory(directory, { clock, random });
   say(`${config}: the config. Set the bank's address and the terminal's numbers there.`);
-  say(`${keys}: the keys. Add the bank's terminal master key and the readers' base derivation keys; keep it secret.`);
+  say(`${keys}: the keys, encrypted. Add the bank's and the readers': swipewire-gateway keys --help`);
+  say(`${secret}: the passphrase of the keys. Better kept elsewhere: gateway/keys/README.md says where.`);
   say(`Then: swipewire-gateway run --config ${config}`);
 }
 
@@ -176,6 +178,7 @@ export async function main(argv: string[]): Promise<void> {
   command(terminal, "revoke", "shut a terminal out, for good")
     .argument("<id>", "its id, as `terminal list` shows it")
     .action(revokeTerminal);
+  addKeyCommands(program, { command, configOf, clock, random, say, input: process.stdin, output: process.stderr });
 
   const payment = program.command("payment").description("the payments");
   command(payment, "list", "show the payments that are under way, newest first")

@@ -637,7 +637,7 @@ export class AcquirerSignOnRefused extends failure("acquirer_sign_on_refused", {
 export class ReaderKeyUnknown extends failure("reader_key_unknown", {
   what: "No base derivation key serves the reader's key serial number.",
   means: "The card data cannot be opened. Nothing was charged.",
-  todo: "Add the reader maker's base derivation key to the key file, or use another reader.",
+  todo: "Add the reader maker's base derivation key to the key store, or use another reader.",
 }) {}
 
 export class WorkingKeysMissing extends failure("working_keys_missing", {
@@ -649,25 +649,145 @@ export class WorkingKeysMissing extends failure("working_keys_missing", {
 export class KeyFileUnreadable extends failure("key_file_unreadable", {
   what: "The key file cannot be read.",
   means: "The gateway does not start without its keys.",
-  todo: "Make one with swipewire-gateway init, or correct its path in the configuration.",
+  todo: "Make one with swipewire-gateway init or keys init, or correct its path in the configuration.",
 }) {}
 
 export class KeyFileExposed extends failure("key_file_exposed", {
   what: "The key file can be read by others than its owner.",
-  means: "Its keys may be known to somebody, so the gateway does not start with it.",
+  means: "Somebody may be guessing at its passphrase, so the gateway does not start with it.",
   todo: "Change the keys if others had access to this machine; then chmod 600 the file.",
 }) {}
 
 export class KeyFileInvalid extends failure("key_file_invalid", {
-  what: "The key file is not what a key file should be.",
+  what: "The key file is not what a key file should be, or is damaged.",
   means: "The gateway does not start without its keys; the detail names the place, never a key.",
-  todo: "Restore it from its backup, or correct the place named.",
+  todo: "Restore it from its backup. One that holds keys in clear is an older release's: make a new one with keys init.",
 }) {}
 
 export class KeyFileExists extends failure("key_file_exists", {
   what: "There is a key file already, or its place cannot be written.",
   means: "It was left as it is: overwriting it would lose the keys that terminals seal to.",
   todo: "Choose another path, or move the old file away.",
+}) {}
+
+export class KeySecretUnreadable extends failure("key_secret_unreadable", {
+  what: "The passphrase of the key file, or the PIN of the token, cannot be read.",
+  means: "No key can be used.",
+  todo: "Check keys.secretFile or keys.secretCredential in the configuration, and who may read what it names.",
+}) {}
+
+export class KeySecretExposed extends failure("key_secret_exposed", {
+  what: "The file with the passphrase or PIN of the keys can be read by others than its owner.",
+  means: "Somebody may know it, so it is not used.",
+  todo: "Change the passphrase or PIN if others had access to this machine; then chmod 600 the file.",
+}) {}
+
+export class KeySecretExists extends failure("key_secret_exists", {
+  what: "The file for a new passphrase is there already, or its place cannot be written.",
+  means: "Nothing was made or changed.",
+  todo: "Choose another path, or use the passphrase that is there.",
+}) {}
+
+export class KeySecretWeak extends failure("key_secret_weak", {
+  what: "The passphrase is too short to protect keys.",
+  means: "No key file was made.",
+  todo: "Use at least 12 characters, better a random passphrase of 32.",
+}) {}
+
+export class KeySecretWrong extends failure("key_secret_wrong", {
+  what: "The passphrase does not open the key file, or the token refuses its PIN.",
+  means: "No key can be used. A token locks itself after a few wrong PINs.",
+  todo: "Give the right one; the detail says which of both. A key file is opened by the passphrase it was made with.",
+}) {}
+
+export class KeyStoreBusy extends failure("key_store_busy", {
+  what: "Another command is changing the keys, or has changed them meanwhile.",
+  means: "Nothing was changed by this one.",
+  todo: "Run it again. If no other command runs, one was killed: remove the file that the detail names.",
+}) {}
+
+export class KeyUnknown extends failure("key_unknown", {
+  what: "There is no key of this name.",
+  means: "Nothing was done.",
+  todo: "Look the name up with swipewire-gateway keys list.",
+}) {}
+
+export class KeyNameTaken extends failure("key_name_taken", {
+  what: "There is a key of this name already.",
+  means: "Nothing was changed.",
+  todo: "Choose another name, or remove the old key first.",
+}) {}
+
+export class KeyUnsuitable extends failure("key_unsuitable", {
+  what: "A key cannot serve for this: its type, its length or its KSN prefix does not fit.",
+  means: "Nothing was changed.",
+  todo: "Check what the detail names against the table of keys in gateway/keys/README.md.",
+}) {}
+
+export class KeyWeak extends failure("key_weak", {
+  what: "A key or component is one that no random source would give, or no stronger than single DES.",
+  means: "It was not taken.",
+  todo: "Ask for a new one. Published test keys are taken with --allow-weak, for tests only.",
+}) {}
+
+export class KeyComponentMalformed extends failure("key_component_malformed", {
+  what: "A component is not in hexadecimal, or not as long as the key.",
+  means: "No key was made.",
+  todo: "Start again and type the digits as the form has them: two for each byte.",
+}) {}
+
+export class KeyParityWrong extends failure("key_parity_wrong", {
+  what: "A component of a TDES key does not have odd parity.",
+  means: "A digit is likely mistyped. No key was made.",
+  todo: "Compare what was typed with the form and start again. --any-parity takes components that never had parity.",
+}) {}
+
+export class KeyComponentsEqual extends failure("key_components_equal", {
+  what: "Two components are the same.",
+  means: "They would cancel each other out. No key was made.",
+  todo: "Give each custodian's own component.",
+}) {}
+
+export class KeyCheckValueWrong extends failure("key_check_value_wrong", {
+  what: "A check value is not the one that was expected.",
+  means: "A component is mistyped, or not of this key. No key was made.",
+  todo: "Compare component and check value with the form and start again.",
+}) {}
+
+export class KeyEntryAborted extends failure("key_entry_aborted", {
+  what: "The entry ended before everything was given.",
+  means: "Nothing was changed.",
+  todo: "Start again; piped, each component and its check value is a line.",
+}) {}
+
+export class KeyNotExportable extends failure("key_not_exportable", {
+  what: "This key does not leave its store.",
+  means: "No key block was made.",
+  todo: "Ask whoever gave it for a block of it. Keys in a token and envelope keys never leave.",
+}) {}
+
+export class KeyBlockUnsuitable extends failure("key_block_unsuitable", {
+  what: "The header of a key block says that its key is for something else.",
+  means: "The key was not taken.",
+  todo: "Check --use, or ask for a block with the header fields of gateway/keys/README.md.",
+}) {}
+
+export class EnvelopeKeyMissing extends failure("envelope_key_missing", {
+  what: "The key store holds no envelope key.",
+  means: "Terminals have nothing to seal swipes to, so the gateway does not start.",
+  todo: "Make one with swipewire-gateway keys rotate.",
+}) {}
+
+export class EnvelopeKeysTwo extends failure("envelope_keys_two", {
+  what: "There are two envelope keys already.",
+  means: "No third was made.",
+  todo: "Once all terminals are enrolled anew since the last rotation, swipewire-gateway keys retire; then rotate.",
+}) {}
+
+export class EnvelopeKeyLast extends failure("envelope_key_last", {
+  what: "This is the only envelope key.",
+  means: "It was kept: without it no swipe can be opened.",
+  todo: "Make a new one with swipewire-gateway keys rotate first.",
 }) {}
 
 export class SmsNotSent extends failure("sms_not_sent", {

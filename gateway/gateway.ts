@@ -7,13 +7,14 @@ import { dialTcp, dialTls } from "./acquirer/dial.ts";
 import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
+import { EnvelopeKeyMissing } from "./errors.ts";
 import { enrolmentRoutes } from "./http/enrolment-routes.ts";
 import { healthRoutes } from "./http/health-routes.ts";
 import { startHttpServer } from "./http/http-server.ts";
 import { merchantRoutes } from "./http/merchant-routes.ts";
 import { payRoutes } from "./http/pay-routes.ts";
 import type { KeyStore } from "./keys/key-store.ts";
-import { SoftwareKeyStore } from "./keys/software-key-store.ts";
+import { openKeys } from "./keys/open-keys.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import { Outbox } from "./notify/outbox.ts";
 import { SimulatedSms } from "./notify/simulated-sms.ts";
@@ -34,7 +35,7 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Unless told, the software key store on `config.keys.file`. */
+  /** Unless told, what `config.keys` names. */
   readonly keys?: KeyStore;
 }
 
@@ -55,7 +56,7 @@ export interface Gateway {
 
 /**
  * Starts the whole gateway: last run's payments are settled before terminals are listened to, and HTTP comes last.
- * @throws StoreNotOpened | KeyFileUnreadable | KeyFileExposed | KeyFileInvalid | BrokerNotStarted |
+ * @throws StoreNotOpened | what opening the keys throws (`key_*`) | EnvelopeKeyMissing | BrokerNotStarted |
  * HttpNotListening | VoicePromptUnusable | AcquirerTlsUnusable, having closed again what was open
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -63,7 +64,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // Closes in the reverse order of the starts.
   await using starting = new AsyncDisposableStack();
 
-  const keys = options.keys ?? (await SoftwareKeyStore.open(config.keys.file));
+  let keys = options.keys;
+  if (!keys) {
+    const opened = await openKeys(config.keys, { clock, random });
+    starting.defer(async () => opened.close());
+    keys = opened.store;
+  }
+  if (keys.sealingKeys().length === 0) throw new EnvelopeKeyMissing();
   const store = await openStore(config.store.path);
   starting.defer(() => store.destroy());
   const merchants = new Merchants({ store, clock, random });

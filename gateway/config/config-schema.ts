@@ -188,6 +188,31 @@ const Acquirer = Type.Object(
   },
 );
 
+const secretFile = Type.Optional(
+  Type.String({
+    minLength: 1,
+    description: "the path of a file with the passphrase or PIN, or /dev/fd/3 and the like",
+  }),
+);
+const secretCredential = Type.Optional(
+  Type.String({
+    pattern: "^[A-Za-z0-9._-]{1,64}$",
+    not: { enum: [".", ".."] },
+    description: "the name of a systemd credential, where there is no secretFile",
+  }),
+);
+
+/** Exactly one of both. */
+const secretOnce = {
+  additionalProperties: false,
+  if: { required: ["secretCredential"] },
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so.
+  then: { properties: { secretFile: { not: {}, description: "nothing, since secretCredential is set" } } },
+  else: { required: ["secretFile"], properties: { secretFile } },
+};
+
+const KeyFile = Type.Object({ kind: Type.Literal("file"), file: path, secretFile, secretCredential }, secretOnce);
+
 export const GatewayConfig = strict({
   /** Names this gateway among those that share a store and a broker. */
   instance: Type.String({
@@ -212,7 +237,7 @@ export const GatewayConfig = strict({
     }),
   }),
   store: strict({ path }),
-  keys: strict({ file: path }),
+  keys: byKind("file", KeyFile),
   broker: byKind("embedded or external", EmbeddedBroker, ExternalBroker),
   acquirer: Acquirer,
   voice: byKind("simulated or baresip", SimulatedPhone, Baresip),

@@ -42,7 +42,7 @@ export function readConfig({
   return {
     ...config,
     store: { path: resolve(from, config.store.path) },
-    keys: { file: resolve(from, config.keys.file) },
+    keys: keysFrom(from, config.keys),
     acquirer: { ...config.acquirer, ...(tls && { tls: tlsFrom(from, tls) }) },
     voice:
       config.voice.kind === "baresip" && config.voice.prompts !== undefined
@@ -58,6 +58,12 @@ const tlsFrom = (from: string, { ca, certificate, key, ...rest }: BankTls): Bank
   ca: resolve(from, ca),
   ...(certificate !== undefined && { certificate: resolve(from, certificate) }),
   ...(key !== undefined && { key: resolve(from, key) }),
+});
+
+const keysFrom = (from: string, keys: GatewayConfig["keys"]): GatewayConfig["keys"] => ({
+  ...keys,
+  file: resolve(from, keys.file),
+  ...(keys.secretFile !== undefined && { secretFile: resolve(from, keys.secretFile) }),
 });
 
 function readText(file: string): string {

@@ -1,9 +1,14 @@
+import type { AesReaderScheme } from "@swipewire/protocol/crypto/reader-block";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import type { ReaderEncryptionScheme } from "@swipewire/protocol/readers/reader-frame";
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import type { KeyRecord } from "./key-record.ts";
 
 /** Everything the gateway does with secret keys. Operations only: no key ever leaves it, so that an HSM fits behind it. */
 export interface KeyStore {
+  /** What keys there are, with their check values and never a byte of them. */
+  list(): readonly KeyRecord[];
+
   /** Public X25519 keys that terminals seal swipes to, newest first. */
   sealingKeys(): readonly PublicJwk[];
 
@@ -14,11 +19,15 @@ export interface KeyStore {
   decryptEnvelope(jwe: string): Promise<SensitiveBytes>;
 
   /**
-   * Opens one block of a reader's ciphertext (TDES-CBC, zero IV) under the key that the 10-byte KSN derives.
-   * The clear text keeps its padding.
-   * @throws ReaderKeyUnknown when no base derivation key serves this KSN
+   * Opens one block of a reader's ciphertext (CBC, zero IV) under the key that the KSN derives: 10 bytes for TDES, 12 for
+   * AES. The clear text keeps its padding.
+   * @throws ReaderKeyUnknown when no base derivation key serves this KSN | KsnInvalid | CiphertextLength
    */
-  decryptReaderBlock(scheme: ReaderEncryptionScheme, ksn: Uint8Array, ciphertext: Uint8Array): SensitiveBytes;
+  decryptReaderBlock(
+    scheme: ReaderEncryptionScheme | AesReaderScheme,
+    ksn: Uint8Array,
+    ciphertext: Uint8Array,
+  ): SensitiveBytes;
 
   /**
    * Takes the acquirer's working keys, encrypted under the terminal master key, from a sign-on reply (field 62).
@@ -34,4 +43,7 @@ export interface KeyStore {
 
   /** The acquirer's MAC over MTI to field 63, the 8 bytes of field 64. @throws WorkingKeysMissing before the first sign-on */
   acquirerMac(message: Uint8Array): Uint8Array;
+
+  /** Whether `mac` is what {@link acquirerMac} makes of it; takes as long for any other. @throws WorkingKeysMissing */
+  verifyAcquirerMac(message: Uint8Array, mac: Uint8Array): boolean;
 }

@@ -1,4 +1,4 @@
-import { KeyTooWeak, KsnInvalid } from "../errors.ts";
+import { KeyLength, KeyTooWeak, KsnInvalid } from "../errors.ts";
 import { checkAesKey, encryptAesEcb } from "./aes.ts";
 import type { DukptScheme } from "./dukpt-terminal.ts";
 
@@ -71,6 +71,19 @@ export function withCounter(ksn: Uint8Array, counter: number): Uint8Array {
 export function deriveInitialKey(bdk: Uint8Array, ksn: Uint8Array): Uint8Array {
   checkKsn(ksn);
   return deriveKey(bdk, "key-derivation-initial", aesTypeOf(bdk), ksn.subarray(0, ID_LENGTH));
+}
+
+/**
+ * What a base derivation key that can't be had, as in a hardware token, is to encrypt block by block (ECB): the first
+ * bytes of the result, as many as the key has, are the initial key. X9.24-3:2017 6.3.3.
+ * @param bdkLength 16, 24 or 32 bytes
+ * @param ksn 12 bytes, of any transaction
+ * @returns 16 or 32 bytes
+ * @throws KeyLength | KsnInvalid
+ */
+export function initialKeyData(bdkLength: number, ksn: Uint8Array): Uint8Array {
+  checkKsn(ksn);
+  return derivationData("key-derivation-initial", aesTypeOfLength(bdkLength), ksn.subarray(0, ID_LENGTH));
 }
 
 /**
@@ -149,6 +162,13 @@ function deriveNextKey(key: Uint8Array, ksn: Uint8Array): Uint8Array {
 
 /** X9.24-3:2017 6.3.1: as many encrypted blocks of derivation data as the key is long. */
 function deriveKey(key: Uint8Array, usage: keyof typeof USAGE, type: DukptKeyType, id: Uint8Array): Uint8Array {
+  const blocks = encryptAesEcb(key, derivationData(usage, type, id));
+  const derived = blocks.slice(0, KEY_TYPE[type].length);
+  blocks.fill(0);
+  return derived;
+}
+
+function derivationData(usage: keyof typeof USAGE, type: DukptKeyType, id: Uint8Array): Uint8Array {
   const { algorithm, length } = KEY_TYPE[type];
   const data = new Uint8Array(Math.ceil(length / 16) * 16);
   for (let at = 0; at < data.length; at += 16) {
@@ -160,10 +180,7 @@ function deriveKey(key: Uint8Array, usage: keyof typeof USAGE, type: DukptKeyTyp
     view.setUint16(6, length * 8);
     data.set(id, at + 8);
   }
-  const blocks = encryptAesEcb(key, data);
-  const derived = blocks.slice(0, length);
-  blocks.fill(0);
-  return derived;
+  return data;
 }
 
 /** X9.24-3:2017 6.3.2, table 3: the device's half of the initial key ID, and the counter. */
@@ -172,10 +189,16 @@ function derivationId(ksn: Uint8Array): Uint8Array {
   return ksn.subarray(ID_LENGTH / 2);
 }
 
-function aesTypeOf(key: Uint8Array): DukptKeyType {
+/** The type of a key that is derived from. @throws KeyLength */
+export function aesTypeOf(key: Uint8Array): DukptKeyType {
   checkAesKey(key);
-  if (key.length === 16) return "aes-128";
-  return key.length === 24 ? "aes-192" : "aes-256";
+  return aesTypeOfLength(key.length);
+}
+
+function aesTypeOfLength(length: number): DukptKeyType {
+  const type = ({ 16: "aes-128", 24: "aes-192", 32: "aes-256" } as const)[length];
+  if (!type) throw new KeyLength({ detail: `${length} bytes for AES` });
+  return type;
 }
 
 function checkKsn(ksn: Uint8Array): void {

@@ -55,15 +55,28 @@ export function deriveInitialKey(bdk: Uint8Array, ksn: Uint8Array): Uint8Array {
   checkKey(bdk);
   const serial = initialKsn(ksn).subarray(0, 8);
   const key = new Uint8Array(KEY_LENGTH);
+  const variant = rightHalfKey(bdk);
+  take(encryptEcb(tdesKey(bdk), serial), key, 0);
+  take(encryptEcb(tdesKey(variant), serial), key, 8);
+  variant.fill(0);
+  return key;
+}
+
+/**
+ * The variant of a base derivation key that makes the right half of initial keys, X9.24-1:2009 A.6: both encrypt the
+ * first 8 bytes of {@link initialKsn}.
+ * @param bdk 16 bytes
+ * @returns 16 bytes, the caller's to wipe
+ * @throws KeyLength
+ */
+export function rightHalfKey(bdk: Uint8Array): Uint8Array {
+  checkKey(bdk);
   const variant = Uint8Array.from(bdk);
   for (let i = 0; i < 8; i++) {
     xorAt(variant, i, LEFT_HALF_VARIANT[i]);
     xorAt(variant, i + 8, LEFT_HALF_VARIANT[i]);
   }
-  take(encryptEcb(tdesKey(bdk), serial), key, 0);
-  take(encryptEcb(tdesKey(variant), serial), key, 8);
-  variant.fill(0);
-  return key;
+  return variant;
 }
 
 /**

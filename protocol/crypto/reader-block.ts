@@ -1,5 +1,7 @@
 import type { ReaderEncryptionScheme } from "../readers/reader-frame.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
+import { AES_BLOCK_LENGTH, decryptAesCbc } from "./aes.ts";
+import * as aes from "./dukpt-aes.ts";
 import { type DukptUsage, deriveInitialKey, deriveTransactionKey, usageKey } from "./dukpt-tdes.ts";
 import { decryptCbc, encryptCbc, type TdesKey, tdesKey, zeroPadded } from "./tdes.ts";
 
@@ -43,11 +45,53 @@ export function decryptReaderBlock(
   ciphertext: Uint8Array,
 ): SensitiveBytes {
   const initialKey = deriveInitialKey(bdk, ksn);
+  try {
+    return decryptReaderBlockBy(initialKey, scheme, ksn, ciphertext);
+  } finally {
+    initialKey.fill(0);
+  }
+}
+
+/**
+ * As {@link decryptReaderBlock}, for a host whose base derivation key stays in a token.
+ * @param initialKey 16 bytes, of the reader that the KSN names
+ * @throws KeyLength | KsnInvalid | CiphertextLength
+ */
+export function decryptReaderBlockBy(
+  initialKey: Uint8Array,
+  scheme: ReaderEncryptionScheme,
+  ksn: Uint8Array,
+  ciphertext: Uint8Array,
+): SensitiveBytes {
   const transactionKey = deriveTransactionKey(initialKey, ksn);
   try {
     return new SensitiveBytes(decryptCbc(readerKey(transactionKey, scheme), ciphertext));
   } finally {
-    for (const bytes of [initialKey, transactionKey]) bytes.fill(0);
+    transactionKey.fill(0);
+  }
+}
+
+/** AES-CBC, zero IV, under the data-encryption key (X9.24-3:2017 table 2) of the initial key's length. */
+export type AesReaderScheme = "aes-dukpt-data-cbc";
+
+/**
+ * What a host does with a block of a reader with AES DUKPT.
+ * @param initialKey 16, 24 or 32 bytes, of the reader that the KSN names
+ * @param ksn 12 bytes
+ * @returns the clear text with its padding, the caller's to wipe
+ * @throws KeyLength | KsnInvalid | CiphertextLength
+ */
+export function decryptAesReaderBlockBy(
+  initialKey: Uint8Array,
+  ksn: Uint8Array,
+  ciphertext: Uint8Array,
+): SensitiveBytes {
+  const transactionKey = aes.deriveTransactionKey(initialKey, ksn);
+  const key = aes.deriveWorkingKey(transactionKey, ksn, "data-encryption", aes.aesTypeOf(initialKey));
+  try {
+    return new SensitiveBytes(decryptAesCbc(key, ciphertext, new Uint8Array(AES_BLOCK_LENGTH)));
+  } finally {
+    for (const bytes of [transactionKey, key]) bytes.fill(0);
   }
 }
 

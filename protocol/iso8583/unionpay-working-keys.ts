@@ -1,5 +1,5 @@
 import { keyCheckValue } from "../crypto/key-check-value.ts";
-import { decryptEcb, encryptEcb, type TdesKey, tdesKey } from "../crypto/tdes.ts";
+import { BLOCK_LENGTH, decryptEcb, encryptEcb, type TdesKey, tdesKey } from "../crypto/tdes.ts";
 import { KeyLength, WorkingKeysRefused } from "../errors.ts";
 import type { WorkingKeySet } from "./unionpay-messages.ts";
 
@@ -34,30 +34,44 @@ const LAYOUTS: Readonly<Record<WorkingKeySet, readonly KeyPlace[]>> = {
 const lengthOf = (layout: readonly KeyPlace[]) => layout.reduce((sum, { length }) => sum + length + CHECK_VALUE, 0);
 
 /** What a sign-on hands out. */
-export interface WorkingKeys {
-  readonly pin: TdesKey;
-  readonly mac: TdesKey;
+export interface WorkingKeys<K = TdesKey> {
+  readonly pin: K;
+  readonly mac: K;
   /** For the encryption of tracks, where the sign-on asked for one. */
-  readonly track?: TdesKey;
+  readonly track?: K;
+}
+
+/** Who has the master key, and holds the keys under it. */
+export interface WorkingKeyHolder<K> {
+  /** Under the master key, each block by itself. */
+  decrypt(blocks: Uint8Array): Uint8Array;
+  /** @param clear 8 or 16 bytes; overwritten when this returns */
+  hold(clear: Uint8Array): K;
+  /** Each block by itself, under a key that is held. */
+  encrypt(key: K, blocks: Uint8Array): Uint8Array;
 }
 
 /**
  * @param field62 24, 40 or 60 bytes
  * @throws WorkingKeysRefused when the length is unknown or a check value does not match
  */
-export function unwrapWorkingKeys(masterKey: TdesKey, field62: Uint8Array): WorkingKeys {
+export const unwrapWorkingKeys = (masterKey: TdesKey, field62: Uint8Array): WorkingKeys =>
+  takeWorkingKeys({ decrypt: (blocks) => decryptEcb(masterKey, blocks), hold: tdesKey, encrypt: encryptEcb }, field62);
+
+/** As {@link unwrapWorkingKeys}, for a master key that stays where it is. @throws WorkingKeysRefused */
+export function takeWorkingKeys<K>(holder: WorkingKeyHolder<K>, field62: Uint8Array): WorkingKeys<K> {
   const layout = Object.values(LAYOUTS).find((places) => lengthOf(places) === field62.length);
   if (!layout) throw new WorkingKeysRefused({ detail: `${field62.length} bytes` });
-  const keys: Partial<Record<keyof WorkingKeys, TdesKey>> = {};
+  const keys: Partial<Record<keyof WorkingKeys, K>> = {};
   let at = 0;
   for (const { key, length } of layout) {
     const end = at + length;
     const single = length === 16 && key === "mac" && field62.subarray(at + 8, end).every((byte) => byte === 0);
     const encrypted = field62.subarray(at, single ? at + 8 : end);
-    keys[key] = unwrap(masterKey, encrypted, field62.subarray(end, end + CHECK_VALUE), key);
+    keys[key] = take(holder, encrypted, field62.subarray(end, end + CHECK_VALUE), key);
     at = end + CHECK_VALUE;
   }
-  return keys as WorkingKeys;
+  return keys as WorkingKeys<K>;
 }
 
 /**
@@ -85,11 +99,11 @@ export function wrapWorkingKeys(
   return field62;
 }
 
-function unwrap(masterKey: TdesKey, encrypted: Uint8Array, checkValue: Uint8Array, name: string): TdesKey {
-  const clear = decryptEcb(masterKey, encrypted);
-  const key = tdesKey(clear);
+function take<K>(holder: WorkingKeyHolder<K>, encrypted: Uint8Array, checkValue: Uint8Array, name: string): K {
+  const clear = holder.decrypt(encrypted);
+  const key = holder.hold(clear);
   clear.fill(0);
-  const computed = keyCheckValue(key, 4);
-  if (computed.some((byte, i) => byte !== checkValue[i])) throw new WorkingKeysRefused({ detail: `${name} key` });
+  const computed = holder.encrypt(key, new Uint8Array(BLOCK_LENGTH));
+  if (checkValue.some((byte, i) => byte !== computed[i])) throw new WorkingKeysRefused({ detail: `${name} key` });
   return key;
 }

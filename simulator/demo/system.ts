@@ -5,7 +5,7 @@ import { enrol } from "@swipewire/daemon/enrolment/enrol";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
 import { type Gateway, startGateway } from "@swipewire/gateway/gateway";
-import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import { makeKeyFile } from "@swipewire/gateway/keys/open-keys";
 import type { Random } from "@swipewire/protocol/random";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import type { Clock } from "@swipewire/protocol/time";
@@ -50,8 +50,11 @@ export interface System {
 }
 
 /** Keys that open what the simulator's readers encrypt, and the bank's. */
-export const makeKeyFile = (path: string): Promise<void> =>
-  generateKeyFile(path, {
+export const makeTestKeys = (
+  { keys }: Pick<GatewayConfig, "keys">,
+  options: Pick<SystemOptions, "clock" | "random">,
+): Promise<void> =>
+  makeKeyFile(keys, options, {
     baseDerivationKeys: ["FFFF9876543210", "62994901190000"].map((ksnPrefix) => ({ ksnPrefix, key: PUBLISHED_BDK })),
     terminalMasterKey: TEST_TMK,
   });
@@ -68,7 +71,7 @@ export function gatewayConfig(around: {
     instance: "gateway",
     http: { host: HOST, port: 0, trustedProxies: [] },
     store: { path: join(around.folder, "gateway.sqlite") },
-    keys: { file: join(around.folder, "keys.json") },
+    keys: { kind: "file", file: join(around.folder, "keys.json"), secretFile: join(around.folder, "keys.secret") },
     broker: { kind: "embedded", host: HOST, port: 0 },
     acquirer: {
       host: HOST,
@@ -128,7 +131,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   starting.defer(() => shop.close());
 
   const config = adjust(gatewayConfig({ folder, bankPort: bank.port, phonesUrl: phones.url, replySeconds }));
-  await makeKeyFile(config.keys.file);
+  await makeTestKeys(config, { clock, random });
   const gateway = await startGateway({ config, clock, random, logger: logger.child({ program: "gateway" }) });
   starting.defer(() => gateway.close());
   const account = await gateway.merchants.add({

@@ -8,11 +8,15 @@ import { EnrolmentReply } from "@swipewire/protocol/messages/enrolment";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { connectAsync } from "mqtt";
 import t, { type Test } from "tap";
+import { seededRandom } from "../seeded-random.ts";
+import { SimulatedClock } from "../simulated-clock.ts";
+
+const services = { clock: new SimulatedClock(), random: seededRandom(1) };
 
 const checkEnrolment = checker(EnrolmentReply);
 
 async function configFile(t: Test, changes: Record<string, unknown> = {}) {
-  const { config } = await makeDataDirectory(join(t.testdir(), "data"));
+  const { config } = await makeDataDirectory(join(t.testdir(), "data"), services);
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), ...changes }));
   return config;
 }

@@ -4,6 +4,10 @@ import { makeDataDirectory } from "@swipewire/gateway/config/data-directory";
 import { readConfig } from "@swipewire/gateway/config/read-config";
 import { GatewayConfigInvalid } from "@swipewire/gateway/errors";
 import t, { type Test } from "tap";
+import { seededRandom } from "../seeded-random.ts";
+import { SimulatedClock } from "../simulated-clock.ts";
+
+const services = { clock: new SimulatedClock(), random: seededRandom(1) };
 
 const external = {
   kind: "external",
@@ -14,7 +18,7 @@ const external = {
 
 /** A config file that is right, with `changes` to its parts; an undefined part is left out. */
 async function configFile(t: Test, changes: Record<string, unknown> = {}) {
-  const { config } = await makeDataDirectory(join(t.testdir(), "data"));
+  const { config } = await makeDataDirectory(join(t.testdir(), "data"), services);
   const settings = { ...JSON.parse(readFileSync(config, "utf8")), ...changes };
   writeFileSync(config, JSON.stringify(settings, null, 2));
   return { file: config, settings };
@@ -37,10 +41,10 @@ t.test("a new directory holds a config that is right, for its owner only", async
   t.equal(config.store.path, join(file, "../gateway.sqlite"), "paths start at the file's folder");
   t.equal(config.keys.file, join(file, "../keys.json"));
   t.equal(statSync(file).mode & 0o777, 0o600);
-  t.equal(statSync(config.keys.file).mode & 0o777, 0o600);
+  t.equal(statSync(join(file, "../keys.json")).mode & 0o777, 0o600);
   t.equal(statSync(join(file, "..")).mode & 0o777, 0o700);
-  await t.rejects(makeDataDirectory(join(file, "..")), { code: "data_directory_not_empty" });
-  await t.rejects(makeDataDirectory(join(file, "below-a-file")), { code: "data_directory_not_writable" });
+  await t.rejects(makeDataDirectory(join(file, ".."), services), { code: "data_directory_not_empty" });
+  await t.rejects(makeDataDirectory(join(file, "below-a-file"), services), { code: "data_directory_not_writable" });
 });
 
 t.test("the environment has the last word", async (t) => {

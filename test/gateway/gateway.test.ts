@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
 import { type Gateway, startGateway } from "@swipewire/gateway/gateway";
-import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
+import { makeKeyFile } from "@swipewire/gateway/keys/open-keys";
 import { openStore } from "@swipewire/gateway/store/store";
 import { Terminals } from "@swipewire/gateway/terminals/terminals";
 import { EnrolmentReply } from "@swipewire/protocol/messages/enrolment";
@@ -25,8 +25,12 @@ const tea = { orderNumber: "A-1", product: "Green tea", amount: 1_250, currency:
 /** A gateway's config with neither bank nor phones within reach. */
 async function alone(t: Test, httpPort = 0): Promise<GatewayConfig> {
   const folder = t.testdir();
-  const keys = { file: join(folder, "keys.json") };
-  await generateKeyFile(keys.file, { terminalMasterKey: new Uint8Array(16).fill(0x44) });
+  const keys = { kind: "file", file: join(folder, "keys.json"), secretFile: join(folder, "keys.secret") } as const;
+  await makeKeyFile(
+    keys,
+    { clock: systemClock, random: seededRandom(1) },
+    { terminalMasterKey: new Uint8Array(16).fill(0x44) },
+  );
   const phones = { kind: "simulated", url: `ws://${HOST}:1` } as const;
   return {
     instance: "gateway",

@@ -11,9 +11,7 @@ import type {
   TransactionReply,
 } from "@swipewire/gateway/acquirer/acquirer";
 import { AcquirerOutcomeUnknown, AcquirerRequestNotSent, AcquirerUnreachable } from "@swipewire/gateway/errors";
-import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
 import type { KeyStore } from "@swipewire/gateway/keys/key-store";
-import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
 import { balance, checkZero, merchantAccount } from "@swipewire/gateway/ledger/ledger";
 import { Merchants } from "@swipewire/gateway/merchants/merchants";
 import { Outbox } from "@swipewire/gateway/notify/outbox";
@@ -41,6 +39,7 @@ import { pino } from "pino";
 import type { Test } from "tap";
 import { seededRandom } from "../seeded-random.ts";
 import { SimulatedClock, settle } from "../simulated-clock.ts";
+import { testKeys } from "./keys/test-keys.ts";
 
 const BDK = Uint8Array.from(Buffer.from("0123456789ABCDEFFEDCBA9876543210", "hex"));
 export const KSN = Uint8Array.from(Buffer.from("FFFF9876543210E00001", "hex"));
@@ -177,18 +176,18 @@ export class TestVoice implements VoiceChannel {
 }
 
 /** A key store whose acquirer keys are easy to see through: a PIN block is the clear one, inverted. */
-async function openKeys(folder: string): Promise<KeyStore> {
-  const path = join(folder, "keys.json");
-  await generateKeyFile(path, { baseDerivationKeys: [{ ksnPrefix: "FFFF", key: BDK }] });
-  const software = await SoftwareKeyStore.open(path);
+async function openKeys(folder: string, random: Random): Promise<KeyStore> {
+  const { store } = await testKeys(folder, random, { baseDerivationKeys: [{ ksnPrefix: "FFFF", key: BDK }] });
   return {
-    sealingKeys: () => software.sealingKeys(),
-    decryptEnvelope: (jwe) => software.decryptEnvelope(jwe),
-    decryptReaderBlock: (scheme, ksn, ciphertext) => software.decryptReaderBlock(scheme, ksn, ciphertext),
+    list: () => store.list(),
+    sealingKeys: () => store.sealingKeys(),
+    decryptEnvelope: (jwe) => store.decryptEnvelope(jwe),
+    decryptReaderBlock: (scheme, ksn, ciphertext) => store.decryptReaderBlock(scheme, ksn, ciphertext),
     loadWorkingKeys: () => {},
     encryptPinBlock: (pin, pan) =>
       pin.use((digits) => pan.use((panDigits) => encodePinBlockFormat0(digits, panDigits).map((byte) => byte ^ 0xff))),
     acquirerMac: () => new Uint8Array(8),
+    verifyAcquirerMac: () => true,
   };
 }
 
@@ -204,7 +203,7 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
   const path = join(folder, "gateway.sqlite");
   const clock = new SimulatedClock();
   const random = seededRandom(seed);
-  const keys = await openKeys(folder);
+  const keys = await openKeys(folder, seededRandom(seed));
   const books = new BankBooks();
   const log: string[] = [];
   const logger = pino({ level: "trace" }, { write: (line: string) => void log.push(line) });

@@ -3,7 +3,7 @@ import { balance, checkZero, merchantAccount } from "@swipewire/gateway/ledger/l
 import { openStore } from "@swipewire/gateway/store/store";
 import { startBank } from "@swipewire/simulator/bank/bank";
 import { testCard, testCards } from "@swipewire/simulator/cards/test-cards";
-import { gatewayConfig, makeKeyFile, startTerminal, TEST_TMK } from "@swipewire/simulator/demo/system";
+import { gatewayConfig, makeTestKeys, startTerminal, TEST_TMK } from "@swipewire/simulator/demo/system";
 import { startPhones } from "@swipewire/simulator/phone/phones";
 import { startShop } from "@swipewire/simulator/shop/shop";
 import t from "tap";
@@ -42,7 +42,7 @@ t.test("the gateway is killed twice in mid-payment: nothing is lost, nobody is c
   t.teardown(() => terminalLine.close());
 
   const usual = gatewayConfig({ folder, bankPort: bank.port, phonesUrl: phones.url, replySeconds: 60 });
-  await makeKeyFile(usual.keys.file);
+  await makeTestKeys(usual, { clock, random });
   const config = await writeConfig(folder, {
     ...throughLine(usual, bankLine.port),
     broker: { kind: "embedded", host: "127.0.0.1", port: 0, publicUrl: `mqtt://127.0.0.1:${terminalLine.port}` },

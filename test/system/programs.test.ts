@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { gatewayConfig, makeKeyFile, startTerminal } from "@swipewire/simulator/demo/system";
+import { gatewayConfig, makeTestKeys, startTerminal } from "@swipewire/simulator/demo/system";
 import { startShop } from "@swipewire/simulator/shop/shop";
 import t, { type Test } from "tap";
 import { addMerchant, startGatewayProcess, terminalToken, writeConfig } from "./gateway-process.ts";
@@ -56,7 +56,7 @@ t.test("gateway, bank and phones, each a program of its own: a payer is called a
     phonesUrl: /ws:\S+\d/.exec(phonesUp)?.[0] ?? "",
     replySeconds: 60,
   });
-  await makeKeyFile(config.keys.file);
+  await makeTestKeys(config, { clock, random });
   const file = await writeConfig(folder, config);
   const shop = await startShop({ host: "127.0.0.1", port: 0, random, logger });
   t.teardown(() => shop.close());

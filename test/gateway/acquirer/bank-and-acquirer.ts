@@ -1,9 +1,7 @@
-import { join } from "node:path";
 import type { ChargeRequest, TransactionIdentity } from "@swipewire/gateway/acquirer/acquirer";
 import { type Dial, dialTcp } from "@swipewire/gateway/acquirer/dial";
 import { PosAcquirer, type PosAcquirerOptions } from "@swipewire/gateway/acquirer/pos-acquirer";
-import { generateKeyFile } from "@swipewire/gateway/keys/key-file";
-import { SoftwareKeyStore } from "@swipewire/gateway/keys/software-key-store";
+import type { KeyStore } from "@swipewire/gateway/keys/key-store";
 import type { PosDialectName } from "@swipewire/protocol/iso8583/pos-codecs";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
@@ -13,6 +11,7 @@ import type { Test } from "tap";
 import { linePair } from "../../line-pair.ts";
 import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
+import { testKeys } from "../keys/test-keys.ts";
 
 export const ascii = (text: string) => new TextEncoder().encode(text);
 export const TMK = Uint8Array.from(Buffer.from("CE31B0C2D38034706861B0AE86CE91D0", "hex"));
@@ -62,11 +61,8 @@ export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await settle();
 }
 
-let files = 0;
-export async function keyStore(t: Test, terminalMasterKey = TMK): Promise<SoftwareKeyStore> {
-  const path = join(t.testdir(), `keys-${files++}.json`);
-  await generateKeyFile(path, { terminalMasterKey });
-  return SoftwareKeyStore.open(path);
+export async function keyStore(t: Test, terminalMasterKey = TMK): Promise<KeyStore> {
+  return (await testKeys(t.testdir(), seededRandom(1), { terminalMasterKey })).store;
 }
 
 export async function bank(t: Test, clock: SimulatedClock, options: Partial<ListeningBankOptions> = {}): Promise<Bank> {
@@ -99,7 +95,7 @@ export function acquirer(
   t: Test,
   clock: SimulatedClock,
   to: number | Bank,
-  keys: SoftwareKeyStore,
+  keys: KeyStore,
   options: Partial<PosAcquirerOptions> = {},
 ): PosAcquirer {
   const made = new PosAcquirer({
@@ -138,7 +134,7 @@ export const withoutPin = (amount: number, more: Partial<ChargeRequest> = {}): C
 });
 
 /** A charge of the card that needs one, made after the first sign-on. */
-export function withPin(keys: SoftwareKeyStore, amount: number, pin: Uint8Array = debit.pin): ChargeRequest {
+export function withPin(keys: KeyStore, amount: number, pin: Uint8Array = debit.pin): ChargeRequest {
   const pinBlock = keys.encryptPinBlock(SensitiveBytes.copyOf(pin), SensitiveBytes.copyOf(debit.pan));
   return { ...identity(amount, { pin: true }), track2: SensitiveBytes.copyOf(debit.track2), pinBlock, signOns: 1 };
 }

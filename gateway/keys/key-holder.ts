@@ -1,0 +1,42 @@
+import type { KeyRecord } from "./key-record.ts";
+
+/** A working key of the acquirer, TDES. Gone with the process. */
+export interface WorkingKey {
+  /** Each 8-byte block by itself. */
+  encryptEcb(blocks: Uint8Array): Uint8Array;
+  close(): void;
+}
+
+/**
+ * Where keys are kept: a file or a token. It does with them what only who has them can do; what follows from that is in
+ * `KeyVault`, once for all. Buffers it returns are the caller's to wipe; those it is given stay the caller's.
+ */
+export interface KeyHolder {
+  /** Oldest first. */
+  records(): readonly KeyRecord[];
+
+  /** Opens a compact JWE (ECDH-ES, A256GCM) with an envelope key. @throws EnvelopeUnreadable */
+  openEnvelope(key: KeyRecord, jwe: string): Promise<Uint8Array>;
+
+  /** Of a reader, from a base derivation key and the KSN: X9.24-1:2009 A.6, X9.24-3:2017 6.3.3. @throws KsnInvalid */
+  initialKey(key: KeyRecord, ksn: Uint8Array): Uint8Array;
+
+  /** Each 8-byte block by itself, under a terminal master key. */
+  decryptEcb(key: KeyRecord, blocks: Uint8Array): Uint8Array;
+
+  /** @param key 8 or 16 bytes */
+  holdWorkingKey(key: Uint8Array): WorkingKey;
+
+  /** @param created RFC 3339 */
+  makeEnvelopeKey(created: string): Promise<void>;
+
+  /** Keeps a symmetric key. */
+  add(record: KeyRecord, key: Uint8Array): Promise<void>;
+
+  remove(key: KeyRecord): Promise<void>;
+
+  /** Lends the bytes of a symmetric key for a key block. @throws KeyNotExportable where they can't be had */
+  lend<T>(key: KeyRecord, borrower: (bytes: Uint8Array) => T): T;
+
+  close(): void;
+}

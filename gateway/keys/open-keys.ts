@@ -1,0 +1,98 @@
+import { existsSync } from "node:fs";
+import type { Random } from "@swipewire/protocol/random";
+import type { Clock } from "@swipewire/protocol/time";
+import type { GatewayConfig } from "../config/config-schema.ts";
+import { KeySecretUnreadable } from "../errors.ts";
+import { FileHolder } from "./file-holder.ts";
+import { KeyCustody } from "./key-custody.ts";
+import type { KeyHolder } from "./key-holder.ts";
+import type { KeyStore } from "./key-store.ts";
+import { KeyVault } from "./key-vault.ts";
+import { PASSPHRASE_COST, RANDOM_SECRET_COST } from "./sealed-file.ts";
+import { makeSecretFile, readStoreSecret, type SecretSource } from "./store-secret.ts";
+
+export interface KeyServices {
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
+}
+
+export interface OpenedKeys {
+  /** For the gateway. */
+  readonly store: KeyStore;
+  /** For custodians. */
+  readonly custody: KeyCustody;
+  close(): void;
+}
+
+/** Opens the keys that the config names. @throws `key_*` */
+export async function openKeys(keys: GatewayConfig["keys"], services: KeyServices): Promise<OpenedKeys> {
+  using secret = await readStoreSecret(keys);
+  return opened(await FileHolder.open(keys.file, secret, services.random), services);
+}
+
+function opened(holder: KeyHolder, services: KeyServices): OpenedKeys {
+  const vault = new KeyVault(holder);
+  return { store: vault, custody: new KeyCustody({ holder, ...services }), close: () => vault.close() };
+}
+
+/** Keys that come from others: reader makers and the acquirer. 16 bytes each, the caller's to wipe. */
+export interface ForeignKeys {
+  readonly baseDerivationKeys?: readonly { readonly ksnPrefix: string; readonly key: Uint8Array }[];
+  readonly terminalMasterKey?: Uint8Array;
+}
+
+/**
+ * Makes a key file with a new envelope key and a random passphrase in a file of its own; for examples and tests, which
+ * know what keys they want.
+ * @throws KeySecretExists | KeyFileExists
+ */
+export async function makeKeyFile(
+  { file, secretFile }: { readonly file: string } & SecretSource,
+  services: KeyServices,
+  { baseDerivationKeys = [], terminalMasterKey }: ForeignKeys = {},
+): Promise<void> {
+  if (secretFile === undefined) throw new KeySecretUnreadable({ detail: "no secretFile" });
+  await makeSecretFile(secretFile, services.random);
+  using secret = await readStoreSecret({ secretFile });
+  await FileHolder.create(file, secret, { random: services.random, cost: RANDOM_SECRET_COST });
+  const { custody, close } = opened(await FileHolder.open(file, secret, services.random), services);
+  try {
+    await custody.rotateEnvelopeKey();
+    for (const [n, { ksnPrefix, key }] of baseDerivationKeys.entries()) {
+      const purpose = { name: `readers-${n + 1}`, use: "base-derivation", algorithm: "TDES", ksnPrefix } as const;
+      await custody.add(purpose, key, { allowWeak: true });
+    }
+    if (terminalMasterKey) {
+      const purpose = { name: "bank", use: "terminal-master", algorithm: "TDES" } as const;
+      await custody.add(purpose, terminalMasterKey, { allowWeak: true });
+    }
+  } finally {
+    close();
+  }
+}
+
+/**
+ * Makes the key store that the config names, with a new envelope key.
+ * @returns the file of the passphrase, if that was not there and was made too
+ * @throws KeyFileExists | `key_secret_*`
+ */
+export async function initKeys(
+  keys: GatewayConfig["keys"],
+  services: KeyServices,
+): Promise<{ readonly madeSecret?: string }> {
+  const { secretFile } = keys;
+  const madeSecret = secretFile !== undefined && !existsSync(secretFile) ? secretFile : undefined;
+  if (madeSecret !== undefined) await makeSecretFile(madeSecret, services.random);
+  using secret = await readStoreSecret(keys);
+  await FileHolder.create(keys.file, secret, {
+    random: services.random,
+    cost: madeSecret === undefined ? PASSPHRASE_COST : RANDOM_SECRET_COST,
+  });
+  const { custody, close } = opened(await FileHolder.open(keys.file, secret, services.random), services);
+  try {
+    await custody.rotateEnvelopeKey();
+  } finally {
+    close();
+  }
+  return madeSecret === undefined ? {} : { madeSecret };
+}
