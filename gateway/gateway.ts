@@ -10,18 +10,22 @@ import type { GatewayConfig } from "./config/config-schema.ts";
 import { EnvelopeKeyMissing } from "./errors.ts";
 import { enrolmentRoutes } from "./http/enrolment-routes.ts";
 import { healthRoutes } from "./http/health-routes.ts";
-import { startHttpServer } from "./http/http-server.ts";
+import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { merchantRoutes } from "./http/merchant-routes.ts";
 import { payRoutes } from "./http/pay-routes.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import { openKeys } from "./keys/open-keys.ts";
 import { Merchants } from "./merchants/merchants.ts";
+import { gatewayMetrics } from "./metrics/metrics.ts";
+import { metricsRoutes } from "./metrics/metrics-routes.ts";
 import { Outbox } from "./notify/outbox.ts";
 import { SimulatedSms } from "./notify/simulated-sms.ts";
 import { OrderExpiry } from "./orders/order-expiry.ts";
 import { Orders } from "./orders/orders.ts";
 import { Payments } from "./payments/payments.ts";
 import { Refunds } from "./refunds/refunds.ts";
+import { DEFAULT_TIME_ZONE } from "./settlement/daily-time.ts";
+import { OwnReconciliation } from "./settlement/own-reconciliation.ts";
 import { Settlements } from "./settlement/settlements.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { TerminalLink } from "./terminals/link.ts";
@@ -42,6 +46,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Of the HTTP API, without a slash at the end. */
   readonly httpUrl: string;
+  /** Of the metrics; undefined where the config does not ask for them. */
+  readonly metricsUrl: string | undefined;
   /** Of the broker, as the gateway itself reaches it. */
   readonly brokerUrl: string;
   readonly merchants: Merchants;
@@ -146,11 +152,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   starting.defer(() => payments.close());
   const refunds = new Refunds({ store, outbox, acquirer, clock, random, logger });
   starting.defer(() => refunds.close());
+  const timeZone = config.settlement?.timeZone ?? DEFAULT_TIME_ZONE;
+  const reconciliation = new OwnReconciliation({ store, clock, logger, timeZone });
   const settlements = new Settlements({
     store,
     acquirer,
     clock,
     logger,
+    onSettled: () => reconciliation.run(),
     ...(config.settlement && { daily: config.settlement }),
   });
   starting.defer(() => settlements.close());
@@ -178,11 +187,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ],
   });
   starting.defer(() => http.close());
+  let metrics: HttpServer | undefined;
+  if (config.metrics) {
+    const registry = gatewayMetrics({ store, clock, acquirer, link, reconciliation: () => reconciliation.last });
+    const routes = [metricsRoutes(registry)];
+    metrics = await startHttpServer({ ...config.metrics, trustedProxies: [], clock, logger, routes });
+    starting.defer(() => metrics?.close());
+  }
 
   const running = starting.move();
   logger.info({ http: http.url, broker: broker.url }, "gateway is up");
   return {
     httpUrl: http.url,
+    metricsUrl: metrics && `${metrics.url}/metrics`,
     brokerUrl: broker.url,
     merchants,
     terminals,

@@ -123,3 +123,13 @@ export const findBankTransaction = (
     .where("batch", "=", batch)
     .where("trace", "=", trace)
     .executeTakeFirst();
+
+/** How many transactions there are whose reversal the bank has not acknowledged. */
+export async function undecidedReversals(store: Store): Promise<number> {
+  const { count } = await store
+    .selectFrom("bank_transactions")
+    .select((e) => e.fn.countAll<number>().as("count"))
+    .where("state", "=", "reversing")
+    .executeTakeFirstOrThrow();
+  return count;
+}

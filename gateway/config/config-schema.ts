@@ -263,6 +263,8 @@ export const GatewayConfig = strict({
       }),
     }),
   ),
+  /** Where /metrics is served; nowhere unless told. */
+  metrics: Type.Optional(strict({ host, port: listenPort })),
   log: Type.Object(
     {
       level: Type.Enum(["fatal", "error", "warn", "info", "debug", "silent"], {

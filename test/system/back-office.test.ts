@@ -23,8 +23,8 @@ t.test("a card is paid with, a part is given back, the batch is settled, and the
     replySeconds: 60,
     cards: [card],
     adjust: (given) => {
-      config = given;
-      return given;
+      config = { ...given, metrics: { host: "127.0.0.1", port: 0 } };
+      return config;
     },
   });
   t.teardown(() => system.close());
@@ -50,6 +50,12 @@ t.test("a card is paid with, a part is given back, the batch is settled, and the
   t.equal(bank.books.charged(card.name), 7_500);
   await t.rejects(shop.refund(order, 7_501), { message: /refund_exceeds_paid/ });
 
+  const metric = async (name: string) => {
+    const text = await (await fetch(gateway.metricsUrl ?? "")).text();
+    return new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1];
+  };
+  t.equal(await metric("swipewire_acquirer_ready"), "1");
+  t.equal(await metric("swipewire_reconciliation_timestamp_seconds"), "0", "not compared yet");
   const settled = untilEntry(bank.books, "settlement");
   t.equal((await gatewayCommand(file, "settlement", "run")).code, 0);
   await settled;
@@ -58,6 +64,8 @@ t.test("a card is paid with, a part is given back, the batch is settled, and the
     return row?.state === "settled";
   };
   while (!(await isSettled())) await new Promise(setImmediate);
+  while ((await metric("swipewire_reconciliation_timestamp_seconds")) === "0");
+  t.equal(await metric("swipewire_reconciliation_difference_minor_units"), "0");
 
   const [list, shown, report] = await Promise.all([
     gatewayCommand(file, "settlement", "list"),
