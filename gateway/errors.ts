@@ -443,6 +443,30 @@ export class VoiceRegistrationRefused extends failure("voice_registration_refuse
   todo: "Check domain, user and password of the config's voice section; the SIP status says what the trunk means.",
 }) {}
 
+export class VoiceAriUnreachable extends failure("voice_ari_unreachable", {
+  what: "The connection to Asterisk's REST interface (ARI) is not there.",
+  means: "Calls under way were lost, and payers can't be phoned until it is back; it is tried again and again.",
+  todo: "Check that Asterisk runs, with http.conf and ari.conf enabled, and voice.url in the config.",
+}) {}
+
+export class VoiceAriRefused extends failure("voice_ari_refused", {
+  what: "Asterisk's REST interface (ARI) refused what the gateway asked.",
+  means: "A call could not be made, or no calls can be made at all. The HTTP status says what Asterisk means.",
+  todo: "401 and 403: check voice.user and voice.password against ari.conf; otherwise voice.endpoint against pjsip.conf.",
+}) {}
+
+export class VoiceAriGarbled extends failure("voice_ari_garbled", {
+  what: "An event from Asterisk's REST interface (ARI) can't be read.",
+  means: "It was dropped.",
+  todo: "Use Asterisk 22, and check that voice.url leads to it.",
+}) {}
+
+export class VoiceSoundMissing extends failure("voice_sound_missing", {
+  what: "Asterisk could not play a prompt to a payer.",
+  means: "The payer heard nothing; keys are taken all the same.",
+  todo: "Put the prompts where Asterisk looks for sounds, in a folder for each language, as gateway/voice/README.md says.",
+}) {}
+
 // Merchants.
 
 export class MemberCodeTaken extends failure("merchant_member_code_taken", {

@@ -31,6 +31,7 @@ import { openStore, type Store } from "./store/store.ts";
 import { TerminalLink } from "./terminals/link.ts";
 import { RevocationWatch } from "./terminals/revocation-watch.ts";
 import { Terminals } from "./terminals/terminals.ts";
+import { AriChannel } from "./voice/ari-channel.ts";
 import { BaresipChannel } from "./voice/baresip-channel.ts";
 import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
 
@@ -91,9 +92,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const phoneLink = (url: string) => new SimulatedPhoneLink({ url, clock, random, logger });
   const texts = phoneLink(config.sms.url);
   starting.defer(() => texts.close());
-  let voice: BaresipChannel | SimulatedPhoneLink = texts;
+  let voice: BaresipChannel | AriChannel | SimulatedPhoneLink = texts;
   if (config.voice.kind === "baresip") {
     voice = await BaresipChannel.open({ settings: config.voice, clock, random, logger });
+  } else if (config.voice.kind === "asterisk") {
+    voice = new AriChannel({ settings: config.voice, clock, random, logger });
   } else if (config.voice.url !== config.sms.url) {
     voice = phoneLink(config.voice.url);
   }

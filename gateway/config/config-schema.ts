@@ -74,6 +74,24 @@ const language = (fallback?: string) =>
     description: "a language tag, such as zh or en; it names the folder of its prompts",
   });
 
+/** Which language is spoken to which numbers. */
+const spokenLanguages = {
+  language: language("en"),
+  languages: Type.Array(
+    strict({
+      prefix: Type.String({
+        pattern: "^\\+[1-9][0-9]{0,9}$",
+        description: "the beginning of phone numbers, such as +86",
+      }),
+      language: language(),
+    }),
+    {
+      default: [{ prefix: "+86", language: "zh" }],
+      description: "a list of objects with prefix and language",
+    },
+  ),
+};
+
 const Baresip = Type.Object(
   {
     kind: Type.Literal("baresip"),
@@ -123,20 +141,7 @@ const Baresip = Type.Object(
       { additionalProperties: false, default: {} },
     ),
     prompts: Type.Optional(path),
-    language: language("en"),
-    languages: Type.Array(
-      strict({
-        prefix: Type.String({
-          pattern: "^\\+[1-9][0-9]{0,9}$",
-          description: "the beginning of phone numbers, such as +86",
-        }),
-        language: language(),
-      }),
-      {
-        default: [{ prefix: "+86", language: "zh" }],
-        description: "a list of objects with prefix and language",
-      },
-    ),
+    ...spokenLanguages,
   },
   {
     additionalProperties: false,
@@ -148,6 +153,35 @@ const Baresip = Type.Object(
     },
   },
 );
+
+const Asterisk = strict({
+  kind: Type.Literal("asterisk"),
+  url: Type.String({
+    format: "url",
+    pattern: "^https?://[^@?#]+[^@?#/]$",
+    description: "the http:// or https:// URL of ARI, such as http://127.0.0.1:8088/ari, without a slash at its end",
+  }),
+  user: Type.String({ pattern: "^[^:\\s]{1,64}$", description: "the user in ari.conf, without colon or space" }),
+  password: Type.String({ minLength: 1, writeOnly: true, description: "the user's password in ari.conf" }),
+  app: Type.String({
+    pattern: "^[A-Za-z0-9_-]{1,64}$",
+    default: "swipewire",
+    description: "1 to 64 letters, digits, hyphens and underscores; its own for each gateway at one Asterisk",
+  }),
+  endpoint: Type.String({
+    pattern: "^[A-Za-z0-9]+/[^{}\\s,&]*[{]number[}][^{}\\s,&]*$",
+    description: "what Asterisk dials, with {number} in the number's place, such as PJSIP/{number}@trunk",
+  }),
+  callerId: Type.Optional(
+    Type.String({ pattern: "^[ -~]{1,80}$", description: "what payers see calling: up to 80 ASCII characters" }),
+  ),
+  sounds: Type.String({
+    pattern: "^[A-Za-z0-9_/-]{1,100}$",
+    default: "swipewire",
+    description: "the folder of the prompts among the sounds of each language in Asterisk",
+  }),
+  ...spokenLanguages,
+});
 
 const tpdu = Type.Optional(Type.String({ pattern: "^[0-9]{10}$", description: "10 digits" }));
 const header = Type.Optional(Type.String({ pattern: "^[0-9]{12}$", description: "12 digits" }));
@@ -240,7 +274,7 @@ export const GatewayConfig = strict({
   keys: byKind("file", KeyFile),
   broker: byKind("embedded or external", EmbeddedBroker, ExternalBroker),
   acquirer: Acquirer,
-  voice: byKind("simulated or baresip", SimulatedPhone, Baresip),
+  voice: byKind("simulated, baresip or asterisk", SimulatedPhone, Baresip, Asterisk),
   sms: SimulatedPhone,
   order: Type.Object(
     {

@@ -2,7 +2,7 @@ import type { Random } from "@swipewire/protocol/random";
 import type { Clock } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { BaresipAgent } from "./baresip-agent.ts";
-import { LONGEST_CALL } from "./baresip-call.ts";
+import { LONGEST_CALL } from "./limited-call.ts";
 import { promptForCall, readPrompt, SHIPPED_PROMPTS } from "./prompt-files.ts";
 import type { SipTrunk } from "./sip-account.ts";
 import { languageOf, PHONE_NUMBER, type SpokenLanguages } from "./spoken-language.ts";

@@ -3,22 +3,26 @@ import type { Test } from "tap";
 
 /** What the owner of the phone does with a call. */
 export type PayerBehaviour =
-  /** Picks up and types `1379#`. */
+  /** Picks up and types the last four digits of the number called, and `#`. */
   | "types"
   /** Picks up and does nothing. */
   | "listens"
   /** Picks up and hangs up. */
   | "hangs-up"
+  /** Picks up, presses 1 and 3, and hangs up. */
+  | "hangs-up-midway"
   /** Never picks up. */
   | "rings"
   | "busy"
   /** Can't be reached at all. */
   | "gone";
 
+/** Numbers whose owners behave so. */
+export const NUMBER = "+8613800001379";
+export const OTHER_NUMBER = "+8613800002468";
+
 export interface VoiceStage {
   readonly voice: VoiceChannel;
-  /** A number whose owner behaves so. */
-  readonly number: string;
   /** Lets the time pass that the payer, or a limit, needs. */
   readonly elapse: () => Promise<void>;
 }
@@ -54,9 +58,9 @@ export function listener() {
 /** What every voice channel does alike. */
 export function voiceSuite(t: Test, open: (t: Test, behaviour: PayerBehaviour) => Promise<VoiceStage>): void {
   t.test("rings, is answered, hears the keys in their order, and hangs up once", async (t) => {
-    const { voice, number, elapse } = await open(t, "types");
+    const { voice, elapse } = await open(t, "types");
     const call = listener();
-    const { hangup } = voice.call(number, "enter-pin", call.on);
+    const { hangup } = voice.call(NUMBER, "enter-pin", call.on);
     t.same(call.events, [], "events begin after the call returned");
     await call.until("ringing");
     await elapse();
@@ -74,9 +78,9 @@ export function voiceSuite(t: Test, open: (t: Test, behaviour: PayerBehaviour) =
   });
 
   t.test("hanging up while it rings ends the call as hung up, once", async (t) => {
-    const { voice, number } = await open(t, "rings");
+    const { voice } = await open(t, "rings");
     const call = listener();
-    const { hangup } = voice.call(number, "enter-pin", call.on);
+    const { hangup } = voice.call(NUMBER, "enter-pin", call.on);
     await call.until("ringing");
     hangup();
     await call.until("ended");
@@ -85,13 +89,83 @@ export function voiceSuite(t: Test, open: (t: Test, behaviour: PayerBehaviour) =
   });
 
   t.test("hanging up at once ends the call as hung up, once", async (t) => {
-    const { voice, number } = await open(t, "rings");
+    const { voice } = await open(t, "rings");
     const call = listener();
-    voice.call(number, "enter-pin", call.on).hangup();
+    voice.call(NUMBER, "enter-pin", call.on).hangup();
     t.same(call.events, []);
     await call.until("ended");
     await voice.close();
     t.same(call.events, [{ kind: "ended", cause: "hangup" }]);
+  });
+
+  t.test(
+    "hanging up while the payer listens ends the call as hung up, once, and the next one is another",
+    async (t) => {
+      const { voice, elapse } = await open(t, "types");
+      for (let turn = 0; turn < 2; turn++) {
+        const call = listener();
+        const { hangup } = voice.call(NUMBER, "enter-pin", call.on);
+        await call.until("ringing");
+        await elapse();
+        await call.until("key", 2);
+        hangup();
+        await call.until("ended");
+        t.same(call.causes, ["hangup"]);
+        t.match(call.keys, /^13/);
+      }
+      const last = listener();
+      voice.call(NUMBER, "enter-pin", last.on);
+      await last.until("ringing");
+      await elapse();
+      await last.until("key", 5);
+      t.equal(last.keys, "1379#");
+      await voice.close();
+    },
+  );
+
+  t.test("two calls at once are not taken for each other", async (t) => {
+    const { voice, elapse } = await open(t, "types");
+    const [one, two] = [listener(), listener()];
+    const { hangup } = voice.call(NUMBER, "enter-pin", one.on);
+    voice.call(OTHER_NUMBER, "wrong-pin", two.on);
+    await Promise.all([one.until("ringing"), two.until("ringing")]);
+    await elapse();
+    await one.until("key", 5);
+    hangup();
+    await one.until("ended");
+    await two.until("key", 5);
+    t.same([one.keys, two.keys], ["1379#", "2468#"]);
+    t.same([one.causes, two.causes], [["hangup"], []]);
+    await voice.close();
+  });
+
+  t.test("a second call to the same number does not touch the first", async (t) => {
+    const { voice, elapse } = await open(t, "types");
+    const [one, two] = [listener(), listener()];
+    voice.call(NUMBER, "enter-pin", one.on);
+    await one.until("ringing");
+    const second = voice.call(NUMBER, "enter-pin", two.on);
+    // A phone that is in use already may be busy.
+    await two.until("ringing").catch(() => {});
+    second.hangup();
+    await two.until("ended").catch(() => {});
+    await elapse();
+    await one.until("key", 5);
+    t.equal(one.keys, "1379#");
+    t.same(one.causes, []);
+    t.match(two.causes.join(), /^(?:busy|hangup)$/);
+    await voice.close();
+  });
+
+  t.test("a payer who hangs up midway was heard until then", async (t) => {
+    const { voice, elapse } = await open(t, "hangs-up-midway");
+    const call = listener();
+    voice.call(NUMBER, "enter-pin", call.on);
+    await call.until("ringing");
+    await elapse();
+    await call.until("ended");
+    t.equal(call.keys, "13");
+    t.same(call.causes, ["hangup"]);
   });
 
   for (const [behaviour, cause] of [
@@ -101,9 +175,9 @@ export function voiceSuite(t: Test, open: (t: Test, behaviour: PayerBehaviour) =
     ["gone", "unreachable"],
   ] as const) {
     t.test(`a payer's phone that is "${behaviour}" ends the call as ${cause}`, async (t) => {
-      const { voice, number, elapse } = await open(t, behaviour);
+      const { voice, elapse } = await open(t, behaviour);
       const call = listener();
-      voice.call(number, "enter-pin", call.on);
+      voice.call(NUMBER, "enter-pin", call.on);
       if (behaviour === "rings" || behaviour === "hangs-up") await call.until("ringing");
       await elapse();
       await call.until("ended");
@@ -116,9 +190,9 @@ export function voiceSuite(t: Test, open: (t: Test, behaviour: PayerBehaviour) =
   }
 
   t.test("closing the channel ends its calls, once, and not as if the payer had hung up", async (t) => {
-    const { voice, number, elapse } = await open(t, "listens");
+    const { voice, elapse } = await open(t, "listens");
     const call = listener();
-    voice.call(number, "enter-pin", call.on);
+    voice.call(NUMBER, "enter-pin", call.on);
     await call.until("ringing");
     await elapse();
     await call.until("answered");
@@ -127,7 +201,7 @@ export function voiceSuite(t: Test, open: (t: Test, behaviour: PayerBehaviour) =
     t.equal(call.causes.length, 1);
     t.match(call.causes[0], /^(?:failed|unreachable)$/);
     const late = listener();
-    voice.call(number, "enter-pin", late.on);
+    voice.call(NUMBER, "enter-pin", late.on);
     await late.until("ended");
     t.match(late.events, [{ kind: "ended", cause: /^(?:failed|unreachable)$/ }]);
   });

@@ -2,16 +2,16 @@ import { once } from "node:events";
 import { SimulatedSms } from "@swipewire/gateway/notify/simulated-sms";
 import { SimulatedPhoneLink } from "@swipewire/gateway/voice/simulated-phone";
 import { Millis, Seconds } from "@swipewire/protocol/time";
-import { type PayerScript, typingPayer } from "@swipewire/simulator/phone/payer";
+import { typingPayer } from "@swipewire/simulator/phone/payer";
 import { type Phones, startPhones } from "@swipewire/simulator/phone/phones";
 import { pino } from "pino";
 import t, { type Test } from "tap";
 import { WebSocketServer } from "ws";
 import { seededRandom } from "../seeded-random.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
-import { listener, type PayerBehaviour, voiceSuite } from "./voice-suite.ts";
+import { scriptPhones } from "./scripted-phones.ts";
+import { listener, NUMBER, voiceSuite } from "./voice-suite.ts";
 
-const NUMBER = "+8613800000000";
 const keys = (text: string) => new TextEncoder().encode(text);
 
 const open = async (t: Test) => {
@@ -64,20 +64,11 @@ t.test("hanging up ends the call on both ends, once", async (t) => {
   t.same(call.events, [{ kind: "ringing" }, { kind: "ended", cause: "hangup" }]);
 });
 
-const scripts: Record<PayerBehaviour, PayerScript> = {
-  types: typingPayer(keys("1379#"), Seconds(3), Millis(200)),
-  listens: { answer: "after", after: Seconds(3), steps: [] },
-  "hangs-up": { answer: "after", after: Seconds(3), steps: [{ hangup: true }] },
-  rings: { answer: "never", after: Seconds(20) },
-  busy: { answer: "busy" },
-  gone: { answer: "unreachable" },
-};
-
 t.test("the simulated phone is a voice channel", (t) => {
   voiceSuite(t, async (t, behaviour) => {
     const { clock, phones, link } = await open(t);
-    phones.phone(NUMBER).script = scripts[behaviour];
-    return { voice: link, number: NUMBER, elapse: () => clock.advance(Seconds(20)) };
+    scriptPhones(phones, behaviour);
+    return { voice: link, elapse: () => clock.advance(Seconds(20)) };
   });
   t.end();
 });

@@ -6,7 +6,7 @@ import { type Clock, Millis, systemClock } from "@swipewire/protocol/time";
 import { pino } from "pino";
 import type { Test } from "tap";
 
-export const NUMBER = "+8613800001379";
+export { NUMBER } from "../../gateway/voice-suite.ts";
 
 /** A clock on which everything waits `times` shorter. */
 export const hurried = (times: number): Clock => ({

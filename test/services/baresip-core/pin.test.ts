@@ -1,8 +1,8 @@
 import { PROMPTS } from "@swipewire/gateway/voice/voice-channel";
 import t from "tap";
+import { askPin, callPayers } from "../../gateway/pin-calls.ts";
 import { listener } from "../../gateway/voice-suite.ts";
 import { baresipChildren, hurried, NUMBER, openBaresip } from "./baresip-floor.ts";
-import { askPin, callPayers } from "./pin-calls.ts";
 import { type CalleeBehaviour, freePort, LEAVING, startCallee } from "./sipp-callee.ts";
 
 t.test("a PIN typed on the phone arrives, 20 times with 10 calls at once", async (t) => {

@@ -26,7 +26,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-export type CalleeBehaviour = Exclude<PayerBehaviour, "gone"> | "hangs-up-midway" | "registrar";
+export type CalleeBehaviour = Exclude<PayerBehaviour, "gone"> | "registrar";
 
 export interface RegistrarAccount {
   readonly user: string;

@@ -5,9 +5,9 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { PROMPTS } from "@swipewire/gateway/voice/voice-channel";
 import t, { type Test } from "tap";
+import { askPin } from "../../gateway/pin-calls.ts";
 import { listener } from "../../gateway/voice-suite.ts";
 import { baresipChildren, NUMBER, openBaresip } from "./baresip-floor.ts";
-import { askPin } from "./pin-calls.ts";
 import { startCallee } from "./sipp-callee.ts";
 
 /** A SIP server of few words: a UDP socket, and the first request that came to it. */

@@ -1,6 +1,6 @@
 import t from "tap";
 import { voiceSuite } from "../../gateway/voice-suite.ts";
-import { hurried, NUMBER, openBaresip } from "./baresip-floor.ts";
+import { hurried, openBaresip } from "./baresip-floor.ts";
 import { freePort, startCallee } from "./sipp-callee.ts";
 
 t.test("baresip is a voice channel", (t) => {
@@ -9,7 +9,7 @@ t.test("baresip is a voice channel", (t) => {
     // What SIP leaves to a limit of ours takes 20 s and 60 s.
     const limited = behaviour === "gone" || behaviour === "rings";
     const { voice } = await openBaresip(t, port, limited ? { clock: hurried(25) } : {});
-    return { voice, number: NUMBER, elapse: async () => {} };
+    return { voice, elapse: async () => {} };
   });
   t.end();
 });

@@ -23,13 +23,23 @@ export const ASCENDING_PINS = Array.from({ length: 10_000 }, (_, pin) => String(
   (pin) => /^[1-9]{4}$/.test(pin) && [...pin].every((digit, at) => at === 0 || digit > (pin[at - 1] ?? "")),
 );
 
-/** Calls as many payers, each with a PIN of their own, and tells what came of each: the PIN asked for and the answer. */
-export function callPayers(voice: VoiceChannel, calls: number, atOnce: number): Promise<(readonly [string, string])[]> {
+/**
+ * Calls as many payers, each with a PIN of their own, and tells what came of each: the PIN asked for and the answer.
+ * @param prepare has the owner of the number type this PIN, where the number alone does not
+ */
+export function callPayers(
+  voice: VoiceChannel,
+  calls: number,
+  atOnce: number,
+  prepare: (number: string, pin: string) => void = () => {},
+): Promise<(readonly [string, string])[]> {
   const queue = new PQueue({ concurrency: atOnce });
   return queue.addAll(
     Array.from({ length: calls }, (_, at) => async () => {
       const pin = ASCENDING_PINS[at % ASCENDING_PINS.length] ?? "";
-      return [pin, await askPin(voice, `+8613${String(at).padStart(4, "0")}${pin}`)] as const;
+      const number = `+8613${String(at).padStart(4, "0")}${pin}`;
+      prepare(number, pin);
+      return [pin, await askPin(voice, number)] as const;
     }),
   );
 }
