@@ -3,6 +3,7 @@ import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import type { Logger } from "pino";
+import { followBank } from "./acquirer/bank-batch.ts";
 import { dialTcp, dialTls } from "./acquirer/dial.ts";
 import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
@@ -118,6 +119,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     logger,
     onStatus: ({ ready }) => {
       if (ready) signedOn.resolve();
+    },
+    onBatch: (batch) => {
+      store
+        .transaction()
+        .execute((trx) => followBank(trx, batch, clock.now()))
+        .then(
+          (followed) =>
+            followed && logger.warn({ batch }, "the bank has another batch open, and it is used from now on"),
+        )
+        // The bank refuses what is in the other batch, and says this one again with the next sign-on.
+        .catch((error: Error) =>
+          logger.error({ batch, fault: error.name }, "the bank's batch could not be taken over"),
+        );
     },
   });
   starting.defer(() => acquirer.close());

@@ -30,7 +30,7 @@ export async function openBatch(trx: Transaction, at: Instant): Promise<number> 
 /** Closes the open batch, to be settled. @returns it; undefined, and nothing is done, where nothing is in it */
 export async function closeBatch(
   trx: Transaction,
-  cause: "full" | "daily" | "operator",
+  cause: "full" | "daily" | "operator" | "bank",
   at: Instant,
 ): Promise<number | undefined> {
   const { batch } = await trx.selectFrom("acquirer_sequence").select("batch").executeTakeFirstOrThrow();
