@@ -286,7 +286,7 @@ export class RefundExpired extends failure("refund_expired", {
 }) {}
 
 export class RefundOverdue extends failure("refund_overdue", {
-  what: "The bank has not answered a refund, or the reversal of a void, for an hour.",
+  what: "The bank has not answered a refund, a void or its reversal in the time that it may take.",
   means:
     "Whether it was given back is not known. It is repeated under the same numbers, which the bank carries out once.",
   todo: "Check the line to the acquirer, and ask it about the batch and trace that `swipewire-gateway reconcile` shows.",

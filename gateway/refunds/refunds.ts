@@ -233,7 +233,7 @@ export class Refunds {
   async #void(refund: RefundRow): Promise<RefundRow> {
     let reply: TransactionReply;
     try {
-      reply = await unlessAborted(this.#options.acquirer.voidPurchase(await this.#message(refund)), this.#signal);
+      reply = await this.#answerTo(refund, this.#options.acquirer.voidPurchase(await this.#message(refund)));
     } catch (failure) {
       if (this.#signal.aborted) return refund;
       this.#log(refund, failure);
@@ -244,7 +244,8 @@ export class Refunds {
     }
     if (reply.kind === "approved") return this.#end(refund, "approved", "bank_approved", reply);
     const reason = reasonOf(reply.responseCode);
-    if (reason !== "acquirer_refused") return this.#end(refund, "declined", reason);
+    const isFinal = reason !== "acquirer_refused" && responseCodes[reply.responseCode]?.follows !== "retry";
+    if (isFinal) return this.#end(refund, "declined", reason);
     // Too late for a void, or not that bank's custom: a refund may do.
     return this.#turnIntoRefund(refund, "declined", reason);
   }
@@ -256,7 +257,7 @@ export class Refunds {
     const reason: ReversalReason = reversal_reason === "06" || reversal_reason === "A0" ? reversal_reason : "98";
     const identity = { batch, trace, amount, currency, pin: false };
     const asked = this.#options.acquirer.reverse(identity, "purchase void", reason);
-    const reply = await unlessAborted(asked, this.#signal);
+    const reply = await this.#answerTo(refund, asked);
     if (reply === "unknown" && !this.#askedOnce.has(refund.id)) {
       this.#askedOnce.add(refund.id);
       return refund;
@@ -269,15 +270,27 @@ export class Refunds {
   async #refund(refund: RefundRow, first: boolean): Promise<RefundRow> {
     let reply: TransactionReply;
     try {
-      reply = await unlessAborted(this.#options.acquirer.refund(await this.#message(refund)), this.#signal);
+      reply = await this.#answerTo(refund, this.#options.acquirer.refund(await this.#message(refund)));
     } catch (failure) {
       if (first && failure instanceof AcquirerRequestNotSent) return this.#end(refund, "failed", failure.code);
       throw failure;
     }
     if (reply.kind === "approved") return this.#end(refund, "approved", "bank_approved", reply);
-    // The bank could not read it this time; what it made of the same message before is not said by that.
-    const unread = responseCodes[reply.responseCode]?.follows === "sign-on" && reply.responseCode !== BATCH_MISMATCH;
+    // The bank did not look at it this time; what it made of the same message before is not said by that.
+    const follows = responseCodes[reply.responseCode]?.follows;
+    const unread = follows === "retry" || (follows === "sign-on" && reply.responseCode !== BATCH_MISMATCH);
     return unread ? refund : this.#end(refund, "declined", reasonOf(reply.responseCode));
+  }
+
+  /** @throws RefundOverdue where the acquirer, against its word, says nothing at all; what the gateway's closing says */
+  async #answerTo<T>({ state }: RefundRow, asked: Promise<T>): Promise<T> {
+    const tooLong = new AbortController();
+    const timer = this.#clock.after(underWay.voiding.limit, () => tooLong.abort(new RefundOverdue({ detail: state })));
+    try {
+      return await unlessAborted(asked, AbortSignal.any([this.#signal, tooLong.signal]));
+    } finally {
+      timer.cancel();
+    }
   }
 
   #takeBack(refund: RefundRow, cause: string): Promise<RefundRow> {
