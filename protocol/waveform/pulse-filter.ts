@@ -13,8 +13,6 @@ export interface Candidates {
 const FINE = 6;
 /** Reach of a filter on either side, in widths. */
 const REACH = 2.5;
-/** The baseline that is taken off: 5 widths make side lobes that read wrong. */
-const BASELINE = 9;
 const PHASES = 16;
 
 /**
@@ -23,16 +21,18 @@ const PHASES = 16;
  *
  * @param sums running sums of the signal, one longer than it
  * @param width of a pulse at half its height, in samples
+ * @param baselineWidth in samples; 9 widths at least, since 5 make side lobes that read wrong
  */
 export function matchPulses(
   signal: Float64Array,
   sums: Float64Array,
   width: number,
+  baselineWidth: number,
 ): { values: Float64Array; step: number } {
   const length = signal.length;
   const finer = width >= 4 ? 1 : width >= 2 ? 2 : 4;
   const coarser = Math.max(1, Math.floor(width / FINE));
-  const half = Math.max(2, Math.round((BASELINE * width) / 2));
+  const half = Math.max(2, Math.round(baselineWidth / 2));
   const baseline = (at: number) => {
     const low = Math.max(0, at - half);
     const high = Math.min(length, at + half + 1);

@@ -26,10 +26,10 @@ const SAME_CLOCK = 0.04;
 const BIRTH_COST = 6;
 const ZEROS_AT_BIRTH = 6;
 /** A pulse's worth in the score at most: no noise, and yet no pulse is exactly as it should be. */
-const FLAW = 0.2;
+const FLAW = 0.4;
 const SHORTEST_RUN = 30;
 /** Bits are this many pulse widths long. */
-const LENGTHS = { min: 0.5, max: 9 };
+const LENGTHS = { min: 0.5, max: 14 };
 
 /**
  * The best way through the candidates, by dynamic programming over segments: from a candidate to one of other polarity in a
@@ -44,7 +44,7 @@ export function searchPath(
   { jitter, follow }: SearchSettings,
 ): SearchResult {
   const kept = keep(candidates, local);
-  const { count, places, worths, signs } = kept;
+  const { count, places, worths, signs, strengths } = kept;
   const slots = count * SLOTS;
   const clocks = new Float64Array(slots);
   const scores = new Float64Array(slots);
@@ -103,13 +103,15 @@ export function searchPath(
     endedScores[i] = endedScore;
     endedSlots[i] = endedSlot;
     const here = places[i] as number;
-    const worth = worths[i] as number;
     const sign = signs[i] as number;
     for (let j = i - 1; j >= 0; j--) {
       const there = places[j] as number;
       const away = here - there;
       if (away > longest) break;
       if (signs[j] === sign || away < shortest / 2) continue;
+      // Pulses of other polarity take from each other's height, those one farther give a part of it back.
+      const u = away / width;
+      const worth = (worths[i] as number) + (strengths[i] as number) * (1 / (1 + u * u) - 1 / (1 + 4 * u * u));
 
       const base = j * SLOTS;
       for (let s = base, end = base + (edgesHeld[j] as number); s < end; s++) {
@@ -218,6 +220,7 @@ function keep({ count, places, heights, noise }: Candidates, local: Float64Array
   const at = new Float64Array(count);
   const worths = new Float64Array(count);
   const signs = new Int8Array(count);
+  const strengths = new Float64Array(count);
   let kept = 0;
   for (let i = 0; i < count; i++) {
     const height = Math.abs(heights[i] as number);
@@ -225,10 +228,11 @@ function keep({ count, places, heights, noise }: Candidates, local: Float64Array
     if (height < SMALLEST * around || around === 0) continue;
     at[kept] = places[i] as number;
     const flawed = noise * noise + FLAW * FLAW * around * around;
-    worths[kept] = ((around * around) / flawed) * (Math.min(1.25, height / around) - 0.5);
+    strengths[kept] = (around * around) / flawed;
+    worths[kept] = (strengths[kept] as number) * (Math.min(1.25, height / around) - 0.5);
     signs[kept++] = (heights[i] as number) > 0 ? 1 : -1;
   }
-  return { count: kept, places: at, worths, signs };
+  return { count: kept, places: at, worths, signs, strengths };
 }
 
 /**
