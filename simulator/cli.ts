@@ -2,13 +2,19 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import { Command, CommanderError } from "commander";
 import { addBankCommand } from "./bank/command.ts";
 import { addDemoCommand } from "./demo/command.ts";
-import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed } from "./errors.ts";
+import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed, WavUnreadable } from "./errors.ts";
 import { addInspectCommand } from "./inspect/command.ts";
 import { addPhonesCommand } from "./phone/command.ts";
 import { addReaderCommand } from "./readers/command.ts";
+import { addSwipeCommand } from "./waveform/command.ts";
 
 /** Failures of what was typed on the command line. */
-const USAGE: readonly string[] = [InspectInputTooLarge.code, InspectInputUnreadable.code, KeyMalformed.code];
+const USAGE: readonly string[] = [
+  InspectInputTooLarge.code,
+  InspectInputUnreadable.code,
+  KeyMalformed.code,
+  WavUnreadable.code,
+];
 
 /**
  * The command line of the simulator.
@@ -21,7 +27,14 @@ export async function main(argv: string[]): Promise<void> {
     .description("Readers, cards, a bank, a phone and a shop, for testers")
     .exitOverride()
     .showHelpAfterError("(add --help for what is allowed)");
-  for (const addCommand of [addDemoCommand, addInspectCommand, addReaderCommand, addBankCommand, addPhonesCommand])
+  for (const addCommand of [
+    addDemoCommand,
+    addInspectCommand,
+    addReaderCommand,
+    addSwipeCommand,
+    addBankCommand,
+    addPhonesCommand,
+  ])
     addCommand(program);
   try {
     await program.parseAsync(argv);

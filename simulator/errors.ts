@@ -83,3 +83,9 @@ export class UsbipRequestMalformed extends failure("usbip_request_malformed", {
   means: "Its connection was closed; it sees its device unplugged.",
   todo: "Attach with Linux's usbip. If that was used, report the detail.",
 }) {}
+
+export class WavUnreadable extends failure("wav_unreadable", {
+  what: "A recording is not a WAV file that can be read.",
+  means: "Nothing was decoded.",
+  todo: "Record as WAV: PCM of 8 to 32 bits or 32-bit float, one or two channels.",
+}) {}

@@ -16,6 +16,9 @@ export interface TrackRead {
   /** Of its first and behind its last flux change, in samples of the region, clocking zeros included. */
   readonly start: number;
   readonly end: number;
+  /** Its characters' first bit in the run, and the one behind its last. */
+  readonly firstBit: number;
+  readonly endBit: number;
   /** See {@link timingResidual}; the characters alone. */
   readonly residual: number;
   /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
@@ -95,6 +98,8 @@ function describe(
     direction,
     start: run.edges[0] as number,
     end: run.edges[count] as number,
+    firstBit: first,
+    endBit: last,
     residual: timingResidual(run, first, last),
     isFormat: isFormat(number, data),
     cells: Float64Array.from({ length: MARKS }, (_, n) => {

@@ -3,7 +3,7 @@ import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
 import { subtractMains } from "./mains.ts";
 import { findPeaks, matchPulses } from "./pulse-filter.ts";
 import { followClock, turningPoints } from "./quick-read.ts";
-import { readBits } from "./read-bits.ts";
+import { readBits, type TrackRead } from "./read-bits.ts";
 import { heightsAround, type SearchSettings, searchPath } from "./search.ts";
 
 /** Pulse widths of the filters, in seconds: each is {@link RATIO} times the one before. */
@@ -45,14 +45,19 @@ export interface RegionRead {
   readonly trace: RegionTrace;
 }
 
+/** Is shown every run a filter gave and what was read in it. Both are wiped or given away afterwards: copy, do not keep. */
+export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRead[]) => void;
+
 /** Reads all tracks of a stretch of one channel: by turning points where that is sure, else by the search. */
-export function readRegion(signal: Float64Array, sampleRate: number): RegionRead {
+export function readRegion(signal: Float64Array, sampleRate: number, observe?: RunObserver): RegionRead {
   const ballots = new Ballots();
   const trace: RegionTrace = { longestRun: 0, cell: 0, residual: 1, ended: false };
   const vote = (voter: string, runs: readonly FluxRun[]) => {
     for (const run of runs) {
       note(run, trace);
-      ballots.add(voter, readBits(run));
+      const reads = readBits(run);
+      observe?.(voter, run, reads);
+      ballots.add(voter, reads);
       wipeRun(run);
     }
   };

@@ -14,7 +14,7 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 import type { Ballot } from "./acceptance.ts";
 import { Activity } from "./activity.ts";
 import type { TrackRead } from "./read-bits.ts";
-import { EVEN_RUN, type RegionTrace, readRegion } from "./read-region.ts";
+import { EVEN_RUN, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
 import type { ReadBasis, WaveformEvent, WaveformTrack } from "./waveform-event.ts";
 
 export interface WaveformInputFormat {
@@ -22,6 +22,8 @@ export interface WaveformInputFormat {
   readonly sampleRate: number;
   /** Interleaved where there are two. One unless told. */
   readonly channels?: 1 | 2;
+  /** For drawings: sees the runs of a region whose first sample, of this channel, is `origin`. */
+  readonly observe?: (channel: number, origin: number, ...seen: Parameters<RunObserver>) => void;
 }
 
 const RATES = { min: 8000, max: 192_000 };
@@ -58,6 +60,7 @@ interface Waiting {
 export class WaveformDecoder {
   readonly #rate: number;
   readonly #channels: number;
+  readonly #observe: WaveformInputFormat["observe"];
   readonly #activity: Activity[];
   /** Frames since {@link #kept}, interleaved. */
   readonly #buffer: Float32Array;
@@ -77,11 +80,12 @@ export class WaveformDecoder {
   #waiting: Waiting[] = [];
 
   /** @throws WaveformInput */
-  constructor({ sampleRate, channels = 1 }: WaveformInputFormat) {
+  constructor({ sampleRate, channels = 1, observe }: WaveformInputFormat) {
     if (!(sampleRate >= RATES.min && sampleRate <= RATES.max) || (channels !== 1 && channels !== 2)) {
       throw new WaveformInput({ detail: `${sampleRate} Hz, ${channels} channels` });
     }
     this.#rate = sampleRate;
+    this.#observe = observe;
     this.#channels = channels;
     this.#activity = Array.from({ length: channels }, () => new Activity(sampleRate));
     const block = this.#block;
@@ -207,7 +211,9 @@ export class WaveformDecoder {
       return signal;
     });
     for (const [channel, signal] of signals.entries()) {
-      const { ballots, trace } = readRegion(signal, this.#rate);
+      const { ballots, trace } = readRegion(signal, this.#rate, (...seen) =>
+        this.#observe?.(channel, this.#origin, ...seen),
+      );
       traces.push(trace);
       const counted = ballots.count();
       ballots.wipeOthers(counted.map(({ read }) => read));

@@ -6,6 +6,7 @@ import type { Profile } from "./inspection.ts";
 import { messageInCharacters, messageKinds, messageProfile } from "./message-profile.ts";
 import { asJson, asText } from "./print.ts";
 import { readerProfile } from "./reader-profile.ts";
+import { inspectRecording } from "./recording-command.ts";
 
 /** Every kind of capture that can be inspected, by the name that `--profile` takes. */
 const profiles: ReadonlyMap<string, Profile> = new Map([
@@ -23,11 +24,18 @@ export function addInspectCommand(program: Command): void {
       "decode a captured reader frame or bank message: fields, masked tracks, KSN, and every check with pass or fail",
     )
     .addOption(new Option("--profile <name>", "what was captured").choices([...profiles.keys()]).default("auto"))
-    .requiredOption("--in <file|->", "the capture, binary or hex text with any white space; - for standard input")
+    .option("--in <file|->", "the capture, binary or hex text with any white space; - for standard input")
+    .option("--wav <file>", "a recording of swipes at a bare head on a sound input, in place of --in")
+    .option("--svg <file>", "draw the swipes of a recording: signal, flux changes, bits, characters")
     .option("--bdk <hex>", "a test base derivation key of 32 hex digits: opens the tracks, shows those of test cards")
     .option("--descriptor <file>", "of a hid-msr capture: the reader's HID report descriptor, binary or hex text")
     .option("--json", "print one JSON object")
-    .action(async ({ profile, in: path, bdk, descriptor, json }: InspectArguments, command: Command) => {
+    .action(async ({ profile, in: path, wav, svg, bdk, descriptor, json }: InspectArguments, command: Command) => {
+      if (wav !== undefined) {
+        await inspectRecording(wav, svg, json ?? false);
+        return;
+      }
+      if (path === undefined) command.error("error: give a capture (--in <file|->) or a recording (--wav <file>)");
       if (profile === "hid-msr" && descriptor === undefined) {
         command.error("error: a hid-msr capture needs its reader's descriptor: --descriptor <file>");
       }
@@ -50,7 +58,9 @@ export function addInspectCommand(program: Command): void {
 
 interface InspectArguments {
   readonly profile: string;
-  readonly in: string;
+  readonly in?: string;
+  readonly wav?: string;
+  readonly svg?: string;
   readonly bdk?: string;
   readonly descriptor?: string;
   readonly json?: boolean;
