@@ -11,6 +11,7 @@ type Fields = Record<number, Value>;
 
 /** Fields of the message that gateway and bank think in. */
 const LOGICAL: Readonly<Record<number, FieldFormat>> = unionPay.fields;
+/** ISO 8583-1:1987 4.4: or twice that, where there is a second bitmap. */
 const MAC_FIELD = 64;
 
 /** Makes a dialect of POS messages ready to build and parse. Its failures are those of {@link Codec}. */
@@ -78,7 +79,8 @@ class PosTranslator implements PosCodec {
       if (text !== undefined && text !== place.absent) put(place.wire, ofKind(text, wire.fields[place.wire]));
     }
     const mac = logical[MAC_FIELD];
-    if (mac !== undefined) out[Object.keys(out).some((number) => Number(number) > 64) ? 128 : MAC_FIELD] = mac;
+    const second = Object.keys(out).some((number) => Number(number) > MAC_FIELD);
+    if (mac !== undefined) out[second ? 2 * MAC_FIELD : MAC_FIELD] = mac;
     return { tpdu: wire.tpduDigits > 0 ? tpdu : "", header: wire.headerDigits > 0 ? header : "", mti, fields: out };
   }
 
@@ -95,7 +97,7 @@ class PosTranslator implements PosCodec {
       out[number] = this.#valueFromWire(number, value);
     }
     for (const [number, text] of readPlaces(places, wire)) out[number] = ofKind(text, LOGICAL[number]);
-    const mac = wire[MAC_FIELD] ?? wire[2 * MAC_FIELD];
+    const mac = wire[2 * MAC_FIELD] ?? wire[MAC_FIELD];
     if (mac !== undefined) out[MAC_FIELD] = mac;
     return { tpdu, header, mti, fields: out } as UnionPayMessage;
   }
