@@ -1,7 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
 import { Minutes, systemClock } from "@swipewire/protocol/time";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
@@ -9,6 +9,9 @@ import { startDaemon } from "./daemon.ts";
 import { enrol } from "./enrolment/enrol.ts";
 import { ConfigInvalid } from "./errors.ts";
 import manifest from "./package.json" with { type: "json" };
+import { ReaderRegistry } from "./readers/reader-registry.ts";
+import { systemDevices } from "./readers/system-devices.ts";
+import { udevRules } from "./readers/udev-rules.ts";
 import { loadIdentity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
 import { SerialTransport } from "./transports/serial.ts";
@@ -18,6 +21,11 @@ const CLOCK_TOLERANCE = Minutes(0.5);
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);
+
+function groupName(text: string): string {
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(text)) throw new InvalidArgumentError("Allowed: the name of a group.");
+  return text;
+}
 
 interface Flags {
   readonly config?: string;
@@ -35,7 +43,22 @@ async function run(flags: Flags): Promise<void> {
   const transports = config.readers.map(
     ({ name, path, baudRate, family }) => new SerialTransport({ name, path, baudRate, family, clock, random }),
   );
-  const daemon = await startDaemon({ config, identity, transports, clock, random, logger });
+  const finder = new ReaderRegistry({
+    source: systemDevices,
+    taken: config.readers.map(({ path }) => path),
+    clock,
+    random,
+    logger: logger.child({ part: "readers" }),
+  });
+  const daemon = await startDaemon({
+    config,
+    identity,
+    transports,
+    ...(config.findReaders !== false && { finder }),
+    clock,
+    random,
+    logger,
+  });
   const stop = (signal: NodeJS.Signals) => {
     // A second signal ends the process at once, as it would without this.
     process.off("SIGTERM", stop).off("SIGINT", stop);
@@ -98,5 +121,12 @@ export async function main(argv: string[]): Promise<void> {
     .requiredOption("--name <name>", "what the gateway's people call this terminal")
     .option(...config)
     .action(enrolTerminal);
+  program
+    .command("udev-rules")
+    .description("print udev rules that let a group open the readers that the daemon knows")
+    .option("--group <name>", "the group of the daemon's user", groupName, "swipewire")
+    .action(({ group }: { group: string }) => {
+      say(udevRules(group));
+    });
   await program.parseAsync(argv).catch(fail);
 }

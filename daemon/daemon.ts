@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { type LocalSession, startLocalApi } from "./local-api/local-api.ts";
 import manifest from "./package.json" with { type: "json" };
-import { FrameIntake } from "./readers/frame-intake.ts";
+import { FrameIntake, type ReaderFinder } from "./readers/frame-intake.ts";
 import { TerminalSession } from "./session/terminal-session.ts";
 import type { Identity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
@@ -20,6 +20,8 @@ export interface DaemonOptions {
   readonly identity: Identity;
   /** Opened and closed by the daemon. */
   readonly transports: readonly ReaderTransport[];
+  /** Finds more of them while the daemon runs. */
+  readonly finder?: ReaderFinder;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,7 +41,7 @@ export interface Daemon {
  * @throws LocalApiNotListening | StateFileExposed | StateFileInvalid | StateFolderUnusable
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, identity, transports, clock, random, logger } = options;
+  const { config, identity, transports, finder, clock, random, logger } = options;
   const { terminal, mqtt } = identity;
   const [recipient] = identity.sealingKeys;
   if (!recipient) throw new TypeError("an identity without a sealing key");
@@ -64,7 +66,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     random,
     logger: logger.child({ part: "uplink" }),
   });
-  const intake = new FrameIntake({ transports, logger: logger.child({ part: "readers" }) });
+  const intake = new FrameIntake({
+    transports,
+    ...(finder && { finder }),
+    clock,
+    logger: logger.child({ part: "readers" }),
+  });
   const session = new TerminalSession({
     uplink,
     seal: (swipe, context) => sealSwipe(swipe, { terminal, ...context }, signingKey, recipient),

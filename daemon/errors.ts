@@ -14,6 +14,30 @@ export class ReaderNotOpened extends failure("reader_not_opened", {
   todo: "Check that it is plugged in, that its path is right, and that the daemon's user may open it (group dialout).",
 }) {}
 
+export class ReaderFlooding extends failure("reader_flooding", {
+  what: "A reader sends more than any card has.",
+  means: "The daemon let go of it, and comes back to it after a pause that grows each time. Nothing was charged.",
+  todo: "Pull it out and plug it in again. If it repeats, replace it.",
+}) {}
+
+export class ReaderUnreadable extends failure("reader_unreadable", {
+  what: "A reader sends one thing after another that is no frame of its kind.",
+  means: "The daemon let go of it, and comes back to it after a pause that grows each time. Nothing was charged.",
+  todo: "Check that it is a reader of the model that the daemon takes it for, and plug it in again.",
+}) {}
+
+export class ReaderProfileUnfit extends failure("reader_profile_unfit", {
+  what: "A device says that it is a reader, and its reports cannot be read.",
+  means: "No card can be read from it.",
+  todo: "Report its vendor and product number; use another reader until then.",
+}) {}
+
+export class ReaderSearchFailed extends failure("reader_search_failed", {
+  what: "The system does not tell what is plugged in, or not when that changes.",
+  means: "Readers are found late or not at all; the daemon keeps looking.",
+  todo: "Install libusb-1.0-0 and libudev1, and check that /sys can be read.",
+}) {}
+
 export class ReaderFault extends failure("reader_fault", {
   what: "The daemon failed over a reader's frame.",
   means: "The frame was thrown away. Nothing was charged. This is a fault in the program.",

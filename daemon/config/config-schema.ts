@@ -50,8 +50,11 @@ export const DaemonConfig = Type.Object(
       },
       { additionalProperties: false, default: {}, description: "an object with port and allowedOrigins" },
     ),
+    findReaders: Type.Optional(
+      Type.Boolean({ default: true, description: "true or false: use the USB readers that are plugged in" }),
+    ),
     readers: Type.Array(serialReader, { maxItems: 8, default: [], description: "a list of up to 8 readers" }),
   },
-  { additionalProperties: false, description: "an object with stateDir, log, localApi and readers" },
+  { additionalProperties: false, description: "an object with stateDir, log, localApi, findReaders and readers" },
 );
 export type DaemonConfig = Type.Static<typeof DaemonConfig>;

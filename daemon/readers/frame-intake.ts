@@ -2,9 +2,11 @@ import type { Swipe } from "@swipewire/protocol/card/swipe";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
+import type { Clock } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { ReaderFault } from "../errors.ts";
 import type { ReaderTransport } from "../transports/reader-transport.ts";
+import { Conduct } from "./conduct.ts";
 
 export interface IntakeListener {
   readerChanged(reader: ReaderPresence): void;
@@ -14,18 +16,36 @@ export interface IntakeListener {
   misread(failure: SwipewireError): void;
 }
 
+/** Where readers come from that are found while the daemon runs. */
+export interface ReaderFinder {
+  /**
+   * Begins.
+   * @param found for a transport that was not opened yet; it is closed by the finder
+   */
+  open(found: (transport: ReaderTransport) => void): void;
+  /** Closes the transports too. */
+  close(): Promise<void>;
+}
+
+export interface IntakeOptions {
+  readonly transports: readonly ReaderTransport[];
+  readonly finder?: ReaderFinder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 const NO_READER: ReaderPresence = { connected: false };
 
 /** Takes frames from all transports, makes swipes of them, and keeps which reader is connected. */
 export class FrameIntake {
-  readonly #transports: readonly ReaderTransport[];
+  readonly #options: IntakeOptions;
   readonly #logger: Logger;
   readonly #connected = new Set<ReaderTransport>();
   readonly #dropped = new Map<string, number>();
   #presence = NO_READER;
 
-  constructor(options: { readonly transports: readonly ReaderTransport[]; readonly logger: Logger }) {
-    this.#transports = options.transports;
+  constructor(options: IntakeOptions) {
+    this.#options = options;
     this.#logger = options.logger;
   }
 
@@ -40,28 +60,42 @@ export class FrameIntake {
   }
 
   open(listener: IntakeListener): void {
-    for (const transport of this.#transports) {
-      const facts = { reader: transport.name, family: transport.codec.family };
-      transport.open({
-        connected: () => {
-          this.#logger.info(facts, "reader connected");
-          this.#connected.add(transport);
-          this.#announce(listener);
-        },
-        disconnected: (reason) => {
-          this.#logger.info({ ...facts, reason }, "reader disconnected");
-          this.#connected.delete(transport);
-          this.#announce(listener);
-        },
-        frame: (bytes) => this.#take(transport, bytes, listener),
-        misread: (failure) => this.#misread(transport, failure, listener),
-        unavailable: ({ code, message }) => this.#logger.warn({ ...facts, code }, message),
-      });
-    }
+    const { transports, finder } = this.#options;
+    for (const transport of transports) this.#listenTo(transport, listener);
+    finder?.open((transport) => this.#listenTo(transport, listener));
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#transports.map((transport) => transport.close()));
+    const { transports, finder } = this.#options;
+    await Promise.all([...transports.map((transport) => transport.close()), finder?.close()]);
+  }
+
+  #listenTo(transport: ReaderTransport, listener: IntakeListener): void {
+    const facts = { reader: transport.name, family: transport.codec.family };
+    const conduct = new Conduct(this.#options.clock);
+    const judge = (wasFrame: boolean) => {
+      const fault = transport.isolate && conduct.take(wasFrame);
+      if (fault) transport.isolate?.(fault);
+    };
+    transport.open({
+      connected: () => {
+        this.#logger.info(facts, "reader connected");
+        this.#connected.add(transport);
+        this.#announce(listener);
+      },
+      disconnected: (reason) => {
+        this.#logger.info({ ...facts, reason }, "reader disconnected");
+        conduct.forget();
+        this.#connected.delete(transport);
+        this.#announce(listener);
+      },
+      frame: (bytes) => judge(this.#take(transport, bytes, listener)),
+      misread: (failure) => {
+        this.#misread(transport, failure, listener);
+        judge(false);
+      },
+      unavailable: ({ code, message }) => this.#logger.warn({ ...facts, code }, message),
+    });
   }
 
   #announce(listener: IntakeListener): void {
@@ -70,17 +104,19 @@ export class FrameIntake {
     listener.readerChanged(this.#presence);
   }
 
-  #take(transport: ReaderTransport, bytes: Uint8Array, listener: IntakeListener): void {
+  /** @returns whether it was a swipe */
+  #take(transport: ReaderTransport, bytes: Uint8Array, listener: IntakeListener): boolean {
     let swipe: Swipe;
     try {
       swipe = swipeFromFrame(transport.codec.decode(bytes));
     } catch (error) {
       this.#misread(transport, error instanceof SwipewireError ? error : new ReaderFault(), listener);
-      return;
+      return false;
     } finally {
       bytes.fill(0);
     }
     listener.swiped(swipe);
+    return true;
   }
 
   #misread(transport: ReaderTransport, failure: SwipewireError, listener: IntakeListener): void {

@@ -38,8 +38,8 @@ export class InProcessTransport implements ReaderTransport {
     this.#listener?.disconnected(reason);
   }
 
-  async close(): Promise<void> {
-    this.disconnect("closed");
+  async close(reason: DisconnectReason = "closed"): Promise<void> {
+    this.disconnect(reason);
     this.#listener = undefined;
   }
 }

@@ -1,8 +1,11 @@
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 
-/** Why a reader went away: its plug was pulled or its link broke, or the daemon itself closed it. */
-export type DisconnectReason = "unplugged" | "closed";
+/**
+ * Why a reader went away: its plug was pulled or its link broke; it failed while still plugged in; it misbehaved, so that
+ * the daemon let go of it for a while; or the daemon itself closed it.
+ */
+export type DisconnectReason = "unplugged" | "failed" | "isolated" | "closed";
 
 /** Who hears of a transport's events. Called from {@link ReaderTransport.open} on, never after `close` has resolved. */
 export interface ReaderListener {
@@ -24,5 +27,11 @@ export interface ReaderTransport {
   readonly name: string;
   /** Begins; returns at once, whether or not a reader is there yet. Once per transport. */
   open(listener: ReaderListener): void;
-  close(): Promise<void>;
+  /**
+   * Lets go of a reader that misbehaves, and comes back to it after a pause that grows each time. Absent where the reader
+   * is part of this program.
+   */
+  isolate?(failure: SwipewireError): void;
+  /** @param reason what the listener is told, where a reader was connected; "closed" unless given */
+  close(reason?: DisconnectReason): Promise<void>;
 }

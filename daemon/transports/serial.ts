@@ -1,5 +1,6 @@
 import { backoff } from "@swipewire/protocol/backoff";
 import { ReaderFrameEnd } from "@swipewire/protocol/errors";
+import type { SwipewireError } from "@swipewire/protocol/failure";
 import type { Random } from "@swipewire/protocol/random";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
@@ -8,8 +9,9 @@ import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import { SerialPort, type SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
+import { Isolation } from "./isolation.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
 
 /** Track 1 has 79 characters, track 3 has 107 (ISO 7813, ISO 4909); readers that send all in one line stay under 240. */
 const LONGEST_LINE = 256;
@@ -44,9 +46,11 @@ export class SerialTransport implements ReaderTransport {
   #cutOff: Timer | undefined;
   #retry: Timer | undefined;
   #failures = 0;
+  readonly #isolation: Isolation;
 
   constructor(options: SerialOptions) {
     this.#options = options;
+    this.#isolation = new Isolation(options);
     this.name = options.name;
     this.codec = readerFamilies[options.family];
   }
@@ -56,16 +60,29 @@ export class SerialTransport implements ReaderTransport {
     this.#tryOpen();
   }
 
-  async close(): Promise<void> {
+  async close(reason: DisconnectReason = "closed"): Promise<void> {
     this.#retry?.cancel();
-    const port = this.#port;
-    this.#port = undefined;
-    if (port?.isOpen) {
-      await new Promise<void>((resolve) => port.close(() => resolve()));
-      this.#listener?.disconnected("closed");
-    }
+    await this.#letGo(reason);
     this.#forgetLines();
     this.#listener = undefined;
+  }
+
+  isolate(failure: SwipewireError): void {
+    if (!this.#port?.isOpen) return;
+    void this.#letGo("isolated");
+    this.#listener?.unavailable(failure);
+    this.#retry = this.#options.clock.after(this.#isolation.next(), () => this.#tryOpen());
+  }
+
+  async #letGo(reason: DisconnectReason): Promise<void> {
+    const port = this.#port;
+    this.#port = undefined;
+    if (!port?.isOpen) return;
+    const listener = this.#listener;
+    const closed = new Promise<void>((resolve) => port.close(() => resolve()));
+    if (reason === "isolated") listener?.disconnected(reason);
+    await closed;
+    if (reason !== "isolated") listener?.disconnected(reason);
   }
 
   #tryOpen(): void {

@@ -29,6 +29,7 @@ t.test("without file and variables all is as usual", async (t) => {
     stateDir: "/var/lib/swipewire-daemon",
     log: { level: "info" },
     localApi: { port: 7373, allowedOrigins: [] },
+    findReaders: true,
     readers: [],
   });
 });
@@ -45,6 +46,7 @@ t.test("variables have the last word over the file", async (t) => {
     stateDir: join(folder, "state"),
     log: { level: "warn" },
     localApi: { port: 9000, allowedOrigins: ["https://a.example", "http://localhost:5173"] },
+    findReaders: true,
     readers: [{ ...reader, baudRate: 9600, family: "ascii" }],
   });
   const readers = JSON.stringify([{ ...reader, baudRate: 19_200 }]);
@@ -63,13 +65,13 @@ t.test("names file or variable, field, what was given and what is allowed, all a
   t.strictSame(
     [...problems].sort(),
     [
-      `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, readers`,
+      `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, findReaders, readers`,
       `${file}: localApi.allowedOrigins.0: got "https://a.example/page"; allowed: an origin as browsers send it: scheme, host and port, nothing more`,
       `${file}: log.level: got "loud"; allowed: fatal, error, warn, info, debug or silent`,
       `${file}: readers.0.name: got nothing; allowed: a name for people, 1 to 80 characters`,
       `${file}: readers.0.path: got ""; allowed: the path of a serial port`,
       `${file}: readers.0.transport: got "usb"; allowed: "serial"`,
-      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_READERS",
+      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_FIND_READERS, SWIPEWIRE_DAEMON_READERS",
       "SWIPEWIRE_DAEMON_LOCAL_API_PORT: localApi.port: got 70000; allowed: a port from 0 (any free one) to 65535",
     ].sort(),
   );

@@ -14,6 +14,7 @@ import fc from "fast-check";
 import t from "tap";
 import idtech from "../../fixtures/idtech.json" with { type: "json" };
 import magtek from "../../fixtures/magtek.json" with { type: "json" };
+import { SimulatedClock } from "../../simulated-clock.ts";
 import { findSecret } from "../../system/secrets.ts";
 import { capturedLog } from "../captured-log.ts";
 import { asciiFrame, bytesOf, PAN, TRACK_1, TRACK_2 } from "../test-swipes.ts";
@@ -23,7 +24,7 @@ const nameOf = (family: FixedFamily | ReaderCodec) => (typeof family === "string
 function begin(...families: (FixedFamily | ReaderCodec)[]) {
   const log = capturedLog();
   const transports = families.map((family) => new InProcessTransport({ family, name: `${nameOf(family)} reader` }));
-  const intake = new FrameIntake({ transports, logger: log.logger });
+  const intake = new FrameIntake({ transports, clock: new SimulatedClock(), logger: log.logger });
   const swipes: Swipe[] = [];
   const failures: string[] = [];
   const presence: ReaderPresence[] = [];
@@ -108,7 +109,11 @@ t.test("overwrites the reader's bytes, whether they were a swipe or not", async 
     },
     close: async () => {},
   };
-  const intake = new FrameIntake({ transports: [transport], logger: capturedLog().logger });
+  const intake = new FrameIntake({
+    transports: [transport],
+    clock: new SimulatedClock(),
+    logger: capturedLog().logger,
+  });
   const swipes: Swipe[] = [];
   intake.open({ readerChanged: () => {}, swiped: (swipe) => swipes.push(swipe), misread: () => {} });
   for (const frame of [asciiFrame(), bytesOf(TRACK_2.slice(1))]) {

@@ -1,0 +1,29 @@
+import type { ReportDevice, ReportListener } from "../transports/report-transport.ts";
+
+/** What the system shows of a device that may be a reader. One that has several faces is there several times. */
+export interface PluggedDevice {
+  /** What opens it: the path of a device file, or bus and device number of a keyboard, which is taken from its driver. */
+  readonly address: string;
+  readonly shownAs: "hid" | "keyboard" | "serial";
+  readonly vendorId: number;
+  readonly productId: number;
+  /** Where it is plugged in: bus and ports, as `1-2.4`. */
+  readonly port: string;
+  readonly serialNumber?: string;
+  /** Of the first application collection of a HID device. */
+  readonly usagePage?: number;
+  /** Of a HID device. */
+  readonly reportDescriptor?: Uint8Array;
+}
+
+/** What is plugged in, and how it is opened. */
+export interface DeviceSource {
+  list(): Promise<readonly PluggedDevice[]>;
+  /** Opens a device that is read by reports. Serial ones are opened by their own transport. */
+  open(device: PluggedDevice, listener: ReportListener): Promise<ReportDevice>;
+  /**
+   * Tells when something may have been plugged in or pulled out. It may miss some, and tell before the device can be seen.
+   * @returns what ends it
+   */
+  watch(changed: () => void): Promise<() => void>;
+}

@@ -1,0 +1,308 @@
+import { SwipewireError } from "@swipewire/protocol/failure";
+import type { Random } from "@swipewire/protocol/random";
+import { readerFamilies } from "@swipewire/protocol/readers/families";
+import { type StreamFamily, streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
+import { hidMsr, MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
+import { parseReportDescriptor } from "@swipewire/protocol/readers/hid-report-descriptor";
+import { profileOf, type ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
+import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import { type Clock, type Instant, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
+import type { Logger } from "pino";
+import { ReaderProfileUnfit, ReaderSearchFailed } from "../errors.ts";
+import type { DisconnectReason, ReaderListener, ReaderTransport } from "../transports/reader-transport.ts";
+import { paddedReports, type ReportFrames, typedReports, wholeReports } from "../transports/report-frames.ts";
+import { ReportTransport } from "../transports/report-transport.ts";
+import { SerialTransport } from "../transports/serial.ts";
+import type { DeviceSource, PluggedDevice } from "./device-source.ts";
+import type { ReaderFinder } from "./frame-intake.ts";
+
+/** Events may be missed, and come before a driver has made the device's file. */
+const POLL = Seconds(2);
+const AFTER_EVENT = [Millis(100), Millis(400), Millis(900)];
+/** Readers that were here once are remembered for people to see; not without end. */
+const MOST_REMEMBERED = 32;
+const FACTORY_BAUD_RATE = 9600;
+
+export interface KnownReader {
+  readonly name: string;
+  readonly profile: string;
+  readonly port: string;
+  readonly connected: boolean;
+  /** Why it went the last time, and when. */
+  readonly lastDisconnect?: { readonly reason: DisconnectReason; readonly at: Instant };
+  /** The code of what keeps it from being read. */
+  readonly problem?: string;
+}
+
+export interface RegistryOptions {
+  readonly source: DeviceSource;
+  readonly profiles?: readonly ReaderProfile[];
+  /** Device files that the config names: they are somebody else's. */
+  readonly taken?: readonly string[];
+  /** Makes the transport of a serial reader; the system's unless given. */
+  readonly serial?: (options: ConstructorParameters<typeof SerialTransport>[0]) => ReaderTransport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A reader that is plugged in. */
+interface Plugged {
+  readonly device: PluggedDevice;
+  readonly name: string;
+  readonly transport: ReaderTransport;
+}
+
+/** Finds readers among what is plugged in, names them, and opens and closes their transports as they come and go. */
+export class ReaderRegistry implements ReaderFinder {
+  readonly #options: RegistryOptions;
+  /** By address and port. */
+  readonly #plugged = new Map<string, Plugged>();
+  readonly #known = new Map<string, KnownReader>();
+  /** Devices that no transport could be made for, so that each is told once. */
+  readonly #unfit = new Set<string>();
+  readonly #timers = new Set<Timer>();
+  #poll: Timer | undefined;
+  #found: ((transport: ReaderTransport) => void) | undefined;
+  #unwatch: Promise<() => void> | undefined;
+  #scanning: Promise<readonly PluggedDevice[]> | undefined;
+  #again = false;
+  #failing = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Every reader that is here, or was. */
+  get readers(): readonly KnownReader[] {
+    return [...this.#known.values()];
+  }
+
+  open(found: (transport: ReaderTransport) => void): void {
+    this.#found = found;
+    this.#unwatch = this.#options.source
+      .watch(() => this.#changed())
+      .catch((cause: unknown) => {
+        this.#complain(cause);
+        return () => {};
+      });
+    this.#pollNow();
+  }
+
+  async close(): Promise<void> {
+    this.#found = undefined;
+    this.#poll?.cancel();
+    for (const timer of this.#timers) timer.cancel();
+    (await this.#unwatch)?.();
+    await this.#scanning;
+    await Promise.all([...this.#plugged.values()].map(({ transport }) => transport.close()));
+    this.#plugged.clear();
+  }
+
+  #pollNow(): void {
+    void this.#scan().then(() => {
+      if (this.#found) this.#poll = this.#options.clock.after(POLL, () => this.#pollNow());
+    });
+  }
+
+  #changed(): void {
+    void this.#scan();
+    for (const delay of AFTER_EVENT) {
+      const timer = this.#options.clock.after(delay, () => {
+        this.#timers.delete(timer);
+        void this.#scan();
+      });
+      this.#timers.add(timer);
+    }
+  }
+
+  /** Looks at once, or once more when the look that is under way is over. @returns what was seen last */
+  async #scan(): Promise<readonly PluggedDevice[]> {
+    this.#again = true;
+    this.#scanning ??= this.#scanAll().finally(() => {
+      this.#scanning = undefined;
+    });
+    return this.#scanning;
+  }
+
+  async #scanAll(): Promise<readonly PluggedDevice[]> {
+    let devices: readonly PluggedDevice[] = [];
+    while (this.#again) {
+      this.#again = false;
+      try {
+        devices = await this.#options.source.list();
+        this.#failing = false;
+      } catch (cause) {
+        // What cannot be seen is not gone: a reader that is, fails by itself.
+        this.#complain(cause);
+        return [...this.#plugged.values()].map(({ device }) => device);
+      }
+      if (this.#found) await this.#compare(devices);
+    }
+    return devices;
+  }
+
+  #complain(cause: unknown): void {
+    if (this.#failing) return;
+    this.#failing = true;
+    const { code, message } = new ReaderSearchFailed();
+    this.#options.logger.warn({ code, cause: cause instanceof Error ? cause.name : "unknown" }, message);
+  }
+
+  async #compare(devices: readonly PluggedDevice[]): Promise<void> {
+    const { taken = [], profiles = readerProfiles } = this.#options;
+    const readers = bestOfEachPort(
+      devices.filter(({ address }) => !taken.includes(address)),
+      profiles,
+    );
+    const here = new Set(readers.map(({ device }) => keyOf(device)));
+    for (const key of this.#unfit) if (!here.has(key)) this.#unfit.delete(key);
+    for (const [key, { transport }] of this.#plugged) {
+      if (here.has(key)) continue;
+      this.#plugged.delete(key);
+      await transport.close("unplugged");
+    }
+    for (const { device, profile } of readers) {
+      const key = keyOf(device);
+      if (!this.#plugged.has(key) && !this.#unfit.has(key)) this.#appear(key, device, profile);
+    }
+  }
+
+  #appear(key: string, device: PluggedDevice, profile: ReaderProfile): void {
+    const name = this.#nameOf(device, profile);
+    const { port } = device;
+    let transport: ReaderTransport;
+    try {
+      transport = this.#transportFor(device, profile, name);
+    } catch (error) {
+      if (!(error instanceof SwipewireError)) throw error;
+      const ids = [device.vendorId, device.productId].map((id) => id.toString(16).padStart(4, "0")).join(":");
+      const { code, message } = new ReaderProfileUnfit({ detail: `${ids}, ${error.code}` });
+      this.#unfit.add(key);
+      this.#remember({ name, profile: profile.name, port, connected: false, problem: code });
+      this.#options.logger.warn({ reader: name, code }, message);
+      return;
+    }
+    const { lastDisconnect } = this.#known.get(name) ?? {};
+    this.#remember({ name, profile: profile.name, port, connected: false, ...(lastDisconnect && { lastDisconnect }) });
+    this.#plugged.set(key, { device, name, transport });
+    this.#found?.(this.#remembering(transport));
+  }
+
+  #remember(reader: KnownReader): void {
+    // The newest is the last.
+    this.#known.delete(reader.name);
+    this.#known.set(reader.name, reader);
+    for (const [name, { connected }] of this.#known) {
+      if (this.#known.size <= MOST_REMEMBERED) break;
+      if (!connected) this.#known.delete(name);
+    }
+  }
+
+  /** The transport, with an eye on what its listener is told. */
+  #remembering(transport: ReaderTransport): ReaderTransport {
+    const note = (change: (known: KnownReader) => KnownReader) => {
+      const known = this.#known.get(transport.name);
+      if (known) this.#known.set(transport.name, change(known));
+    };
+    const { name, codec } = transport;
+    return {
+      name,
+      codec,
+      isolate: (failure) => transport.isolate?.(failure),
+      close: (reason) => transport.close(reason),
+      open: (listener: ReaderListener) =>
+        transport.open({
+          frame: (bytes) => listener.frame(bytes),
+          misread: (failure) => listener.misread(failure),
+          connected: () => {
+            note(({ problem, ...known }) => ({ ...known, connected: true }));
+            listener.connected();
+          },
+          disconnected: (reason) => {
+            const lastDisconnect = { reason, at: this.#options.clock.now() };
+            note((known) => ({ ...known, connected: false, lastDisconnect }));
+            listener.disconnected(reason);
+          },
+          unavailable: (failure) => {
+            note((known) => ({ ...known, problem: failure.code }));
+            listener.unavailable(failure);
+          },
+        }),
+    };
+  }
+
+  /** By its serial number; by its port where it has none, or where one with the same number is here already. */
+  #nameOf({ serialNumber, port }: PluggedDevice, profile: ReaderProfile): string {
+    const bySerial = serialNumber !== undefined && `${profile.name}, serial number ${printable(serialNumber)}`;
+    const taken = [...this.#plugged.values()].some(({ name }) => name === bySerial);
+    return bySerial && !taken ? bySerial : `${profile.name}, port ${port}`;
+  }
+
+  #transportFor(device: PluggedDevice, profile: ReaderProfile, name: string): ReaderTransport {
+    const { clock, random, source, serial = (options) => new SerialTransport(options) } = this.#options;
+    const { address, shownAs, reportDescriptor } = device;
+    const family = familyOf(profile, device);
+    if (shownAs === "serial") {
+      const baudRate = profile.baudRate ?? FACTORY_BAUD_RATE;
+      return serial({ path: address, baudRate, name, family: streamed(family), clock, random });
+    }
+    const codec = family === "hid-msr" ? hidMsr(reportDescriptor ?? new Uint8Array()) : readerFamilies[family];
+    return new ReportTransport({
+      name,
+      codec,
+      frames: framesOf(family, device),
+      open: (listener) => source.open(device, listener),
+      present: async () => (await this.#scan()).some((other) => keyOf(other) === keyOf(device)),
+      clock,
+      random,
+    });
+  }
+}
+
+const keyOf = ({ address, port }: PluggedDevice) => `${port} ${address}`;
+
+/** What a device says of itself goes into logs and onto the terminal's page. */
+const printable = (text: string) => text.replace(/[^\x21-\x7e]/g, "?").slice(0, 24);
+
+/** A product that is known goes before a vendor's word, and the standard's page before both. */
+function scoreOf({ vendorId, productId }: ReaderProfile): number {
+  if (vendorId === undefined) return 3;
+  return productId === undefined ? 1 : 2;
+}
+
+/** A device may show several faces; it is one reader, by the face that fits best. */
+function bestOfEachPort(devices: readonly PluggedDevice[], profiles: readonly ReaderProfile[]) {
+  const best = new Map<string, { readonly device: PluggedDevice; readonly profile: ReaderProfile }>();
+  for (const device of devices) {
+    const profile = profileOf(
+      device,
+      profiles.filter(({ shownAs }) => shownAs === undefined || shownAs === device.shownAs),
+    );
+    const other = best.get(device.port);
+    if (profile && (!other || scoreOf(profile) > scoreOf(other.profile))) best.set(device.port, { device, profile });
+  }
+  return [...best.values()];
+}
+
+/** ID TECH sells each model with either output, under product ids that its samples do not tell apart. */
+function familyOf({ family }: ReaderProfile, { shownAs }: PluggedDevice): ReaderFamily {
+  return shownAs === "keyboard" && family === "idtech" ? "idtech-keyboard" : family;
+}
+
+function streamed(family: ReaderFamily): StreamFamily {
+  const name = streamFamilyNames.find((name) => name === family);
+  if (!name) throw new ReaderProfileUnfit({ detail: `${family} on a serial port` });
+  return name;
+}
+
+function framesOf(family: ReaderFamily, { shownAs, reportDescriptor }: PluggedDevice): ReportFrames {
+  if (shownAs === "keyboard") return typedReports(streamed(family));
+  if (family === "idtech") return paddedReports(family);
+  if (family !== "hid-msr" || !reportDescriptor) return wholeReports();
+  const { fields, usesReportIds } = parseReportDescriptor(reportDescriptor);
+  const tracks = fields.find(
+    ({ kind, usages }) => kind === "input" && usages.some(({ first }) => first >>> 16 === MSR_USAGE_PAGE),
+  );
+  return wholeReports(usesReportIds ? tracks?.reportId : undefined);
+}

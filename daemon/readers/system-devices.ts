@@ -1,0 +1,12 @@
+import { openHid } from "../transports/hid.ts";
+import { openKeyboard, watchUsb } from "../transports/usb.ts";
+import type { DeviceSource } from "./device-source.ts";
+import { linuxDevices } from "./linux-devices.ts";
+
+/** The machine's own devices; elsewhere than on Linux there are none to see. */
+export const systemDevices: DeviceSource = {
+  list: () => linuxDevices(),
+  open: ({ shownAs, address }, listener) =>
+    shownAs === "keyboard" ? openKeyboard(address, listener) : openHid(address, listener),
+  watch: watchUsb,
+};

@@ -1,0 +1,166 @@
+import { backoff } from "@swipewire/protocol/backoff";
+import type { SwipewireError } from "@swipewire/protocol/failure";
+import type { Random } from "@swipewire/protocol/random";
+import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
+import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
+import { type Clock, type Instant, Seconds, type Timer } from "@swipewire/protocol/time";
+import { ReaderNotOpened } from "../errors.ts";
+import { Isolation } from "./isolation.ts";
+import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import type { ReportFrames } from "./report-frames.ts";
+
+/** An open device that sends reports, or packets. */
+export interface ReportDevice {
+  close(): Promise<void>;
+}
+
+/** Who hears of a device. The report is the listener's, to overwrite. `failed` is told once, and nothing after it. */
+export interface ReportListener {
+  report(bytes: Uint8Array): void;
+  failed(): void;
+}
+
+/** A frame that nothing is added to for this long was cut off: it is no use, and may hold a card. */
+const CUT_OFF = Seconds(1);
+/** A reader that stayed for less is opened more slowly each time. */
+const STAYED = Seconds(10);
+
+export interface ReportOptions {
+  readonly name: string;
+  readonly codec: ReaderCodec;
+  readonly frames: ReportFrames;
+  readonly open: (listener: ReportListener) => Promise<ReportDevice>;
+  /** Is the device still plugged in? Asked when it fails. */
+  readonly present: () => Promise<boolean>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A USB reader that is read by reports or packets: HID, or an endpoint that no driver of the system claims. */
+export class ReportTransport implements ReaderTransport {
+  readonly codec: ReaderCodec;
+  readonly name: string;
+  readonly #options: ReportOptions;
+  #listener: ReaderListener | undefined;
+  #device: ReportDevice | undefined;
+  /** Of the opening or the device that events may come from; an older one's are nobody's. */
+  #spell = 0;
+  #connectedAt: Instant | undefined;
+  #cutOff: Timer | undefined;
+  #retry: Timer | undefined;
+  #failures = 0;
+  #told = false;
+  readonly #isolation: Isolation;
+
+  constructor(options: ReportOptions) {
+    this.#options = options;
+    this.#isolation = new Isolation(options);
+    this.name = options.name;
+    this.codec = options.codec;
+  }
+
+  open(listener: ReaderListener): void {
+    this.#listener = listener;
+    void this.#tryOpen();
+  }
+
+  async close(reason: DisconnectReason = "closed"): Promise<void> {
+    this.#retry?.cancel();
+    const listener = this.#listener;
+    const closed = this.#letGo();
+    this.#tell(listener, reason);
+    this.#listener = undefined;
+    await closed;
+  }
+
+  isolate(failure: SwipewireError): void {
+    if (this.#connectedAt === undefined) return;
+    void this.#letGo();
+    this.#tell(this.#listener, "isolated");
+    this.#listener?.unavailable(failure);
+    this.#retry = this.#options.clock.after(this.#isolation.next(), () => void this.#tryOpen());
+  }
+
+  async #tryOpen(): Promise<void> {
+    const spell = ++this.#spell;
+    const isCurrent = () => this.#spell === spell;
+    let device: ReportDevice;
+    try {
+      device = await this.#options.open({
+        report: (bytes) => {
+          if (isCurrent()) this.#take(bytes);
+          bytes.fill(0);
+        },
+        failed: () => {
+          if (isCurrent()) void this.#failed();
+        },
+      });
+    } catch (cause) {
+      if (!isCurrent()) return;
+      // Its file may come a moment before udev's rules let this user open it.
+      if (this.#failures > 0 && !this.#told) {
+        this.#told = true;
+        this.#listener?.unavailable(new ReaderNotOpened({ detail: this.name, cause }));
+      }
+      this.#openLater();
+      return;
+    }
+    if (!isCurrent()) {
+      // Closed while it was being opened.
+      await device.close();
+      return;
+    }
+    this.#device = device;
+    this.#told = false;
+    this.#connectedAt = this.#options.clock.now();
+    this.#listener?.connected();
+  }
+
+  #openLater(): void {
+    const { clock, random } = this.#options;
+    this.#retry = clock.after(backoff(this.#failures++, random), () => void this.#tryOpen());
+  }
+
+  async #failed(): Promise<void> {
+    const stayed = this.#options.clock.now() - (this.#connectedAt ?? 0) >= STAYED;
+    const closed = this.#letGo();
+    const spell = this.#spell;
+    await closed;
+    const present = await this.#options.present();
+    // Whoever closed it meanwhile has told why.
+    if (this.#spell !== spell) return;
+    this.#tell(this.#listener, present ? "failed" : "unplugged");
+    if (stayed) this.#failures = 0;
+    this.#openLater();
+  }
+
+  /** What comes of the device from now on is nobody's. */
+  async #letGo(): Promise<void> {
+    this.#spell++;
+    this.#cutOff?.cancel();
+    this.#options.frames.wipe();
+    const device = this.#device;
+    this.#device = undefined;
+    await device?.close();
+  }
+
+  #tell(listener: ReaderListener | undefined, reason: DisconnectReason): void {
+    if (this.#connectedAt === undefined) return;
+    this.#connectedAt = undefined;
+    listener?.disconnected(reason);
+  }
+
+  #take(report: Uint8Array): void {
+    const { frames, clock } = this.#options;
+    this.#cutOff?.cancel();
+    this.#cutOff = clock.after(CUT_OFF, () => this.#hand(frames.flush()));
+    this.#hand(frames.push(report));
+  }
+
+  #hand(events: readonly StreamEvent[]): void {
+    for (const { frame, failure } of events) {
+      if (frame) this.#listener?.frame(frame);
+      else this.#listener?.misread(failure);
+    }
+  }
+}
