@@ -14,7 +14,7 @@ import {
   PaymentWithdrawn,
 } from "../errors.ts";
 import type { KeyStore } from "../keys/key-store.ts";
-import type { VoiceChannel } from "../voice/voice-channel.ts";
+import type { Prompt, VoiceChannel } from "../voice/voice-channel.ts";
 import type { OpenedCard } from "./opened-card.ts";
 import type { PaymentRow } from "./payment-record.ts";
 import { startPinConversation } from "./pin-conversation.ts";
@@ -77,8 +77,7 @@ export async function authorise(run: Authorisation, services: AuthorisationServi
       // Before the payer's phone rings in vain.
       if (!acquirer.ready) throw new AcquirerUnreachable();
       if (run.payment.pin && !pin) {
-        pin = await askPin(run, services, enter, cause);
-        calls++;
+        pin = await askPin(run, services, enter, cause, calls++ === 0 ? "enter-pin" : "wrong-pin");
         cause = "pin_entered";
       }
       run.stop.signal.throwIfAborted();
@@ -128,6 +127,7 @@ async function askPin(
   { acquirer, keys, voice, clock }: AuthorisationServices,
   enter: Enter,
   cause: string,
+  prompt: Prompt,
 ): Promise<EnteredPin> {
   const { phone } = run.payment;
   if (phone === null) throw new PaymentFault({ detail: "no phone number" });
@@ -140,6 +140,7 @@ async function askPin(
     voice,
     clock,
     phone,
+    prompt,
     encrypt: (pin) => {
       signOns = acquirer.signOns;
       return keys.encryptPinBlock(pin, run.card.pan);
