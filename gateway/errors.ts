@@ -814,6 +814,36 @@ export class EnvelopeKeyLast extends failure("envelope_key_last", {
   todo: "Make a new one with swipewire-gateway keys rotate first.",
 }) {}
 
+export class KeyModuleUnusable extends failure("key_module_unusable", {
+  what: "The token's PKCS#11 library cannot be used.",
+  means: "The gateway does not start without its keys.",
+  todo: "Check keys.module; for the binding, npm install pkcs11js, which needs a C++ compiler, make and Python.",
+}) {}
+
+export class KeyTokenMissing extends failure("key_token_missing", {
+  what: "There is no token with the configured label.",
+  means: "The gateway does not start without its keys.",
+  todo: "Check keys.token, and that the token is plugged in, switched on and initialised.",
+}) {}
+
+export class KeyTokenLocked extends failure("key_token_locked", {
+  what: "The token has locked its PIN.",
+  means: "Too many wrong ones were given; no key can be used.",
+  todo: "Unlock it with its security officer's PIN. Find out who tried.",
+}) {}
+
+export class KeyMechanismMissing extends failure("key_mechanism_missing", {
+  what: "The token cannot do something that the gateway needs.",
+  means: "Its keys cannot be used for payments.",
+  todo: "Allow the mechanism that the detail names in the token's configuration, or use another token.",
+}) {}
+
+export class KeyTokenFailed extends failure("key_token_failed", {
+  what: "The token failed.",
+  means: "What needed a key was not done.",
+  todo: "Check the token; the detail has its own error code. Restart the gateway when it works again.",
+}) {}
+
 export class SmsNotSent extends failure("sms_not_sent", {
   what: "A text message could not be handed to its channel.",
   means: "The payer has not got it yet; the payment is not touched by that.",

@@ -247,6 +247,17 @@ const secretOnce = {
 
 const KeyFile = Type.Object({ kind: Type.Literal("file"), file: path, secretFile, secretCredential }, secretOnce);
 
+const KeyToken = Type.Object(
+  {
+    kind: Type.Literal("pkcs11"),
+    module: path,
+    token: Type.String({ minLength: 1, maxLength: 32, description: "the label of a token, 1 to 32 characters" }),
+    secretFile,
+    secretCredential,
+  },
+  secretOnce,
+);
+
 export const GatewayConfig = strict({
   /** Names this gateway among those that share a store and a broker. */
   instance: Type.String({
@@ -271,7 +282,7 @@ export const GatewayConfig = strict({
     }),
   }),
   store: strict({ path }),
-  keys: byKind("file", KeyFile),
+  keys: byKind("file or pkcs11", KeyFile, KeyToken),
   broker: byKind("embedded or external", EmbeddedBroker, ExternalBroker),
   acquirer: Acquirer,
   voice: byKind("simulated, baresip or asterisk", SimulatedPhone, Baresip, Asterisk),

@@ -60,9 +60,9 @@ const tlsFrom = (from: string, { ca, certificate, key, ...rest }: BankTls): Bank
   ...(key !== undefined && { key: resolve(from, key) }),
 });
 
-const keysFrom = (from: string, keys: GatewayConfig["keys"]): GatewayConfig["keys"] => ({
+const keysFrom = <K extends GatewayConfig["keys"]>(from: string, keys: K): K => ({
   ...keys,
-  file: resolve(from, keys.file),
+  ...(keys.kind === "file" ? { file: resolve(from, keys.file) } : { module: resolve(from, keys.module) }),
   ...(keys.secretFile !== undefined && { secretFile: resolve(from, keys.secretFile) }),
 });
 

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import type { Random } from "@swipewire/protocol/random";
+import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import type { Clock } from "@swipewire/protocol/time";
 import type { GatewayConfig } from "../config/config-schema.ts";
-import { KeySecretUnreadable } from "../errors.ts";
+import { KeyNameTaken, KeySecretUnreadable } from "../errors.ts";
 import { FileHolder } from "./file-holder.ts";
 import { KeyCustody } from "./key-custody.ts";
 import type { KeyHolder } from "./key-holder.ts";
@@ -27,7 +28,14 @@ export interface OpenedKeys {
 /** Opens the keys that the config names. @throws `key_*` */
 export async function openKeys(keys: GatewayConfig["keys"], services: KeyServices): Promise<OpenedKeys> {
   using secret = await readStoreSecret(keys);
-  return opened(await FileHolder.open(keys.file, secret, services.random), services);
+  return opened(await holderOf(keys, secret, services), services);
+}
+
+async function holderOf(keys: GatewayConfig["keys"], secret: SensitiveBytes, { random }: KeyServices) {
+  if (keys.kind === "file") return FileHolder.open(keys.file, secret, random);
+  // Loaded here, for few have a token.
+  const { TokenHolder } = await import("./token-holder.ts");
+  return TokenHolder.open(keys, secret);
 }
 
 function opened(holder: KeyHolder, services: KeyServices): OpenedKeys {
@@ -81,15 +89,19 @@ export async function initKeys(
   services: KeyServices,
 ): Promise<{ readonly madeSecret?: string }> {
   const { secretFile } = keys;
-  const madeSecret = secretFile !== undefined && !existsSync(secretFile) ? secretFile : undefined;
+  const madeSecret =
+    keys.kind === "file" && secretFile !== undefined && !existsSync(secretFile) ? secretFile : undefined;
   if (madeSecret !== undefined) await makeSecretFile(madeSecret, services.random);
   using secret = await readStoreSecret(keys);
-  await FileHolder.create(keys.file, secret, {
-    random: services.random,
-    cost: madeSecret === undefined ? PASSPHRASE_COST : RANDOM_SECRET_COST,
-  });
-  const { custody, close } = opened(await FileHolder.open(keys.file, secret, services.random), services);
+  if (keys.kind === "file") {
+    await FileHolder.create(keys.file, secret, {
+      random: services.random,
+      cost: madeSecret === undefined ? PASSPHRASE_COST : RANDOM_SECRET_COST,
+    });
+  }
+  const { custody, close } = opened(await holderOf(keys, secret, services), services);
   try {
+    if (custody.list().length > 0) throw new KeyNameTaken({ detail: "the token holds keys of a gateway" });
     await custody.rotateEnvelopeKey();
   } finally {
     close();

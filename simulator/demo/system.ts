@@ -53,11 +53,13 @@ export interface System {
 export const makeTestKeys = (
   { keys }: Pick<GatewayConfig, "keys">,
   options: Pick<SystemOptions, "clock" | "random">,
-): Promise<void> =>
-  makeKeyFile(keys, options, {
+): Promise<void> => {
+  if (keys.kind !== "file") throw new TypeError("test keys go into a file");
+  return makeKeyFile(keys, options, {
     baseDerivationKeys: ["FFFF9876543210", "62994901190000"].map((ksnPrefix) => ({ ksnPrefix, key: PUBLISHED_BDK })),
     terminalMasterKey: TEST_TMK,
   });
+};
 
 /** Config of a gateway that finds bank and phones on this machine and keeps its files in `folder`. */
 export function gatewayConfig(around: {

@@ -39,7 +39,7 @@ t.test("a new directory holds a config that is right, for its owner only", async
   const config = readConfig({ file, environment: {} });
   t.match(config, { order: { lifetimeMinutes: 30 }, broker: { kind: "embedded" } });
   t.equal(config.store.path, join(file, "../gateway.sqlite"), "paths start at the file's folder");
-  t.equal(config.keys.file, join(file, "../keys.json"));
+  t.match(config.keys, { file: join(file, "../keys.json"), secretFile: join(file, "../keys.secret") });
   t.equal(statSync(file).mode & 0o777, 0o600);
   t.equal(statSync(join(file, "../keys.json")).mode & 0o777, 0o600);
   t.equal(statSync(join(file, "..")).mode & 0o777, 0o700);
