@@ -124,6 +124,10 @@ export const findBankTransaction = (
     .where("trace", "=", trace)
     .executeTakeFirst();
 
+/** Field 39 of its reversal. */
+export const reversalReasonOf = ({ reversal_reason }: BankTransaction): ReversalReason =>
+  reversal_reason === "06" || reversal_reason === "A0" ? reversal_reason : "98";
+
 /** How many transactions there are whose reversal the bank has not acknowledged. */
 export async function undecidedReversals(store: Store): Promise<number> {
   const { count } = await store

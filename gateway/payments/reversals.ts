@@ -1,12 +1,13 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { type Clock, Hours, Millis, Minutes, sleep, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import type { Acquirer, LateReply, ReversalReason, ReversalReply } from "../acquirer/acquirer.ts";
+import type { Acquirer, LateReply, ReversalReply } from "../acquirer/acquirer.ts";
 import {
   type BankTransaction,
   type BankTransactionKey,
   findBankTransaction,
   recordOutcome,
+  reversalReasonOf,
 } from "../acquirer/bank-transactions.ts";
 import { AcquirerReversalRefused, PaymentFault, PaymentReversalOverdue } from "../errors.ts";
 import type { Store, Transaction } from "../store/store.ts";
@@ -65,7 +66,7 @@ export class Reversals {
         if (await ruled()) return;
         const charge = await findBankTransaction(store, key);
         if (!charge) throw new PaymentFault({ detail: "no such charge" });
-        const asked = acquirer.reverse(identityOf(charge), "purchase", reasonOf(charge));
+        const asked = acquirer.reverse(identityOf(charge), "purchase", reversalReasonOf(charge));
         const reply = await unlessAborted(asked, this.#closing);
         const state = await this.#acknowledged(charge, reply, settle);
         if (state === "unknown-to-bank" && charge.approved_late === 0) this.#askAgainLater(key);
@@ -176,7 +177,7 @@ export class Reversals {
     if (charge?.state !== "unknown-to-bank") return;
     try {
       const reply = await unlessAborted(
-        acquirer.reverse(identityOf(charge), "purchase", reasonOf(charge)),
+        acquirer.reverse(identityOf(charge), "purchase", reversalReasonOf(charge)),
         this.#closing,
       );
       if (reply === "undone") {
@@ -213,9 +214,6 @@ const identityOf = ({ batch, trace, amount, currency, pin }: BankTransaction) =>
   currency,
   pin: pin === 1,
 });
-
-const reasonOf = ({ reversal_reason }: BankTransaction): ReversalReason =>
-  reversal_reason === "06" || reversal_reason === "A0" ? reversal_reason : "98";
 
 /** Waits for `promise`, or rejects with the signal's reason. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

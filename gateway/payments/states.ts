@@ -42,11 +42,11 @@ export const progressStates: Readonly<Record<PaymentProgress, ProgressState>> = 
     atLimit: "failed",
     afterCrash: "failed",
   },
-  // Back to `calling` and on to another charge only where the bank said that nothing was charged; `failed` only where the
-  // acquirer says that nothing was sent. The limit stands behind the acquirer's own, whose longest is five minutes.
+  // Back to `calling` and on to another charge only where the bank said that nothing was charged; `failed` only there, or
+  // where the acquirer says that nothing was sent. The limit stands behind the acquirer's own, whose longest is five minutes.
   charging: {
     means: "the bank is asked",
-    next: ["charging", "calling", "approved", "declined", "failed", "cancelled", "reversing"],
+    next: ["charging", "calling", "approved", "declined", "failed", "reversing"],
     limit: Seconds(330),
     atLimit: "reversing",
     afterCrash: "reversing",

@@ -6,7 +6,14 @@ import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, Minutes, sleep } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import type { Acquirer, GiveBackRequest, ReversalReason, TransactionReply } from "../acquirer/acquirer.ts";
-import { type BankTransaction, openBatch, recordOutcome, recordSending } from "../acquirer/bank-transactions.ts";
+import {
+  type BankTransaction,
+  findBankTransaction,
+  openBatch,
+  recordOutcome,
+  recordSending,
+  reversalReasonOf,
+} from "../acquirer/bank-transactions.ts";
 import {
   AcquirerOutcomeUnknown,
   AcquirerRequestNotSent,
@@ -253,10 +260,10 @@ export class Refunds {
   /** Asks the bank that a void of unknown outcome does not stand. */
   async #reverse(refund: RefundRow): Promise<RefundRow> {
     const { batch, trace, amount, currency } = numbered(refund);
-    const { reversal_reason } = await this.#bankTransaction(refund);
-    const reason: ReversalReason = reversal_reason === "06" || reversal_reason === "A0" ? reversal_reason : "98";
+    const sent = await findBankTransaction(this.#store, { batch, trace });
+    if (!sent) throw new RefundFault({ detail: "no such void" });
     const identity = { batch, trace, amount, currency, pin: false };
-    const asked = this.#options.acquirer.reverse(identity, "purchase void", reason);
+    const asked = this.#options.acquirer.reverse(identity, "purchase void", reversalReasonOf(sent));
     const reply = await this.#answerTo(refund, asked);
     if (reply === "unknown" && !this.#askedOnce.has(refund.id)) {
       this.#askedOnce.add(refund.id);
@@ -351,16 +358,6 @@ export class Refunds {
     if (retrievalReference === null || bankDate === null) throw new RefundOriginalUnknown();
     const original = { batch: purchase.batch, trace: purchase.trace, retrievalReference, bankDate };
     return { batch, trace, amount, currency, original };
-  }
-
-  #bankTransaction(refund: RefundRow): Promise<BankTransaction> {
-    const { batch, trace } = numbered(refund);
-    return this.#store
-      .selectFrom("bank_transactions")
-      .selectAll()
-      .where("batch", "=", batch)
-      .where("trace", "=", trace)
-      .executeTakeFirstOrThrow();
   }
 
   get #signal(): AbortSignal {

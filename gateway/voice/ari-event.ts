@@ -1,5 +1,4 @@
-import { MessageNotJson } from "@swipewire/protocol/errors";
-import { checker } from "@swipewire/protocol/messages/parse";
+import { checker, fromJson } from "@swipewire/protocol/messages/parse";
 import Type from "typebox";
 
 /** What of Asterisk's event models a call needs (Asterisk 22, REST interface, Events); the rest is passed over. */
@@ -15,6 +14,8 @@ const checkChannelMessage = checker(ChannelMessage);
 const checkDestroyed = checker(Destroyed);
 const checkDial = checker(Dial);
 const checkFinished = checker(Finished);
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export type AriEvent =
   | { readonly kind: "ringing" | "answered"; readonly channel: string }
@@ -38,7 +39,7 @@ const CHANNEL_URI = "channel:";
 export function readAriEvent(bytes: Buffer): AriEvent | undefined {
   try {
     const key = takeKey(bytes);
-    const message = fromJson(bytes.toString());
+    const message = fromJson(bytes, utf8);
     switch (checkMessage(message).type) {
       case "ChannelStateChange": {
         const { channel } = checkChannelMessage(message);
@@ -72,15 +73,6 @@ export function readAriEvent(bytes: Buffer): AriEvent | undefined {
     }
   } finally {
     bytes.fill(0);
-  }
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's own message quotes the text, so it is not kept as the cause.
-    throw new MessageNotJson();
   }
 }
 

@@ -1,6 +1,7 @@
-import { MessageNotJson } from "@swipewire/protocol/errors";
-import { checker } from "@swipewire/protocol/messages/parse";
+import { checker, fromJson } from "@swipewire/protocol/messages/parse";
 import Type from "typebox";
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What baresip's ctrl_tcp says, as far as a call needs it. */
 export type BaresipMessage =
@@ -54,7 +55,7 @@ export function readBaresipMessage(bytes: Buffer): BaresipMessage | undefined {
   try {
     const key = takeKey(bytes);
     // A peer's reason phrase may be in any encoding: U+FFFD takes the place of what is no UTF-8.
-    const message = check(fromJson(bytes.toString("utf8")));
+    const message = check(fromJson(bytes, utf8));
     if (message.response === true) {
       return { kind: "response", token: message.token ?? "", ok: message.ok === true, data: message.data ?? "" };
     }
@@ -67,15 +68,6 @@ export function readBaresipMessage(bytes: Buffer): BaresipMessage | undefined {
     return event && { kind: "call", peer, id, event };
   } finally {
     bytes.fill(0);
-  }
-}
-
-function fromJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's own message quotes the text, so it is not kept as the cause.
-    throw new MessageNotJson();
   }
 }
 

@@ -35,13 +35,20 @@ export function reader<S extends Type.TSchema>(schema: S, limit: number): (bytes
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   return (bytes) => {
     if (bytes.length > limit) throw new MessageTooLarge({ detail: `${bytes.length} of at most ${limit} bytes` });
-    let value: unknown;
-    try {
-      value = JSON.parse(utf8.decode(bytes));
-    } catch {
-      // The parser's own message quotes the text, so it is not kept as the cause.
-      throw new MessageNotJson();
-    }
-    return check(value);
+    return check(fromJson(bytes, utf8));
   };
+}
+
+/**
+ * What JSON text says, unchecked.
+ * @param decoder a fatal one also refuses what is no text
+ * @throws MessageNotJson
+ */
+export function fromJson(bytes: Uint8Array, decoder: InstanceType<typeof TextDecoder>): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    // The parser's own message quotes the text, so it is not kept as the cause.
+    throw new MessageNotJson();
+  }
 }
