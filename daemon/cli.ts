@@ -6,6 +6,8 @@ import { pino } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { startDaemon } from "./daemon.ts";
+import { askStatus } from "./doctor/ask-status.ts";
+import { statusText } from "./doctor/status-text.ts";
 import { enrol } from "./enrolment/enrol.ts";
 import { ConfigInvalid } from "./errors.ts";
 import manifest from "./package.json" with { type: "json" };
@@ -83,6 +85,11 @@ async function enrolTerminal(flags: Flags & { gateway: string; token: string; na
   }
 }
 
+async function showStatus(flags: Flags & { json?: true }): Promise<void> {
+  const status = await askStatus(configOf(flags));
+  say(flags.json ? JSON.stringify(status) : statusText(status));
+}
+
 /** What went wrong, what it means, what to do: a line each, and no stack trace. */
 function fail(error: unknown): void {
   if (error instanceof ConfigInvalid) {
@@ -121,6 +128,12 @@ export async function main(argv: string[]): Promise<void> {
     .requiredOption("--name <name>", "what the gateway's people call this terminal")
     .option(...config)
     .action(enrolTerminal);
+  program
+    .command("status")
+    .description("say how the running terminal stands: its readers, its broker, its session")
+    .option("--json", "as JSON, for programs")
+    .option(...config)
+    .action(showStatus);
   program
     .command("udev-rules")
     .description("print udev rules that let a group open the readers that the daemon knows")

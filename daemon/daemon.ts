@@ -1,7 +1,8 @@
 import { sealSwipe } from "@swipewire/protocol/envelope/seal";
+import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
 import { topics } from "@swipewire/protocol/messages/topics";
 import type { Random } from "@swipewire/protocol/random";
-import type { Clock } from "@swipewire/protocol/time";
+import { type Clock, isoTime } from "@swipewire/protocol/time";
 import { importJWK } from "jose";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
@@ -30,8 +31,7 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly session: LocalSession;
   readonly localApi: { readonly url: string; readonly pairingToken: string };
-  /** Dropped so far, by failure code: reader frames and gateway messages. */
-  dropped(): { readonly frames: Readonly<Record<string, number>>; readonly messages: Readonly<Record<string, number>> };
+  status(): TerminalStatus;
   /** Wipes what is held, says that the terminal is offline, and stops. A payment under way goes on at the gateway. */
   close(): Promise<void>;
 }
@@ -80,8 +80,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     random,
     logger: logger.child({ part: "session" }),
   });
+  const startedAt = isoTime(clock.now());
+  const dropped = () => ({ frames: intake.dropped, messages: uplink.dropped });
+  const status = (): TerminalStatus => ({
+    version: manifest.version,
+    terminal,
+    startedAt,
+    step: session.view().step,
+    uplink: uplink.status,
+    readers: [...intake.readers],
+    dropped: dropped(),
+  });
   const localApi = await startLocalApi({
     session,
+    status,
     ...config.localApi,
     token,
     logger: logger.child({ part: "local-api" }),
@@ -101,12 +113,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return {
     session,
     localApi: { url: localApi.url, pairingToken: token },
-    dropped: () => ({ frames: intake.dropped, messages: uplink.dropped }),
+    status,
     async close() {
       session.close();
       await uplink.close();
       await Promise.all([intake.close(), localApi.close()]);
-      logger.info({ frames: intake.dropped, messages: uplink.dropped }, "daemon stopped; dropped by code");
+      logger.info(dropped(), "daemon stopped; dropped by code");
     },
   };
 }

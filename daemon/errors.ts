@@ -164,6 +164,24 @@ export class LocalApiNotListening extends failure("local_api_not_listening", {
   todo: "See whether another daemon runs, or choose another localApi.port.",
 }) {}
 
+export class DaemonNotRunning extends failure("daemon_not_running", {
+  what: "No daemon answers on this machine.",
+  means: "Readers and session are looked after by nobody.",
+  todo: "Start it (systemctl start swipewire-daemon, or swipewire-daemon run with this config) and read its log.",
+}) {}
+
+export class LocalApiOutOfReach extends failure("local_api_out_of_reach", {
+  what: "The config lets the daemon choose its port, so nobody else knows it.",
+  means: "It cannot be asked how it stands.",
+  todo: "Give localApi.port a number. The daemon's log names the port it chose.",
+}) {}
+
+export class LocalApiRefused extends failure("local_api_refused", {
+  what: "The daemon's local API did not answer as it should.",
+  means: "How the terminal stands is not known.",
+  todo: "See that stateDir and localApi.port are those that the daemon runs with, and that its version is this one's.",
+}) {}
+
 // Config, state and enrolment.
 
 export class ConfigInvalid extends failure("config_invalid", {

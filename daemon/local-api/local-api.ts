@@ -5,6 +5,7 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import { SessionCommand, type SessionView } from "@swipewire/protocol/messages/local-session";
 import type { HttpFailure } from "@swipewire/protocol/messages/merchant-api";
 import { reader } from "@swipewire/protocol/messages/parse";
+import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import { LocalApiNotListening, LocalFault, LocalNotFound, LocalRequestMalformed } from "../errors.ts";
@@ -41,6 +42,7 @@ export interface LocalSession {
 
 export interface LocalApiOptions {
   readonly session: LocalSession;
+  readonly status: () => TerminalStatus;
   /** 0 takes a free one. */
   readonly port: number;
   readonly allowedOrigins: readonly string[];
@@ -55,11 +57,11 @@ export interface LocalApi {
 
 /**
  * The HTTP and WebSocket API on 127.0.0.1 that the terminal's page speaks: `GET /v1/session`, `POST
- * /v1/session/commands`, `GET /v1/events`.
+ * /v1/session/commands`, `GET /v1/events`; and `GET /v1/status` for those who look after the terminal.
  * @throws LocalApiNotListening
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi> {
-  const { session, token, allowedOrigins, logger } = options;
+  const { session, status, token, allowedOrigins, logger } = options;
   const access = new LocalAccess({ allowedOrigins, token });
   const refuse = (error: FastifyError, reply: FastifyReply) => {
     const failure = failureOf(error);
@@ -98,6 +100,7 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
   // A preflight was answered above: browsers send it without the token.
   app.addHook("onRequest", async (request) => access.checkToken(request.headers));
 
+  app.get("/v1/status", async () => status());
   app.get("/v1/session", async () => session.view());
   app.post<{ Body: SessionCommand | undefined }>("/v1/session/commands", async ({ body }) => {
     if (body === undefined) throw new LocalRequestMalformed({ detail: "no body" });

@@ -1,8 +1,9 @@
 import type { Swipe } from "@swipewire/protocol/card/swipe";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
+import type { ReaderStatus } from "@swipewire/protocol/messages/terminal-status";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
-import type { Clock } from "@swipewire/protocol/time";
+import { type Clock, isoTime } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { ReaderFault } from "../errors.ts";
 import type { ReaderTransport } from "../transports/reader-transport.ts";
@@ -16,13 +17,20 @@ export interface IntakeListener {
   misread(failure: SwipewireError): void;
 }
 
+/** What a reader that was found was taken for, and where it is plugged in. */
+export type ReaderPlace = Required<Pick<ReaderStatus, "profile" | "port">>;
+
+export interface FinderListener {
+  /** The transport was not opened yet; it is closed by the finder. */
+  found(transport: ReaderTransport, place: ReaderPlace): void;
+  /** A reader that no transport can be made for; told once while it is plugged in. */
+  unfit(reader: Pick<ReaderStatus, "name" | "family">, place: ReaderPlace, failure: SwipewireError): void;
+}
+
 /** Where readers come from that are found while the daemon runs. */
 export interface ReaderFinder {
-  /**
-   * Begins.
-   * @param found for a transport that was not opened yet; it is closed by the finder
-   */
-  open(found: (transport: ReaderTransport) => void): void;
+  /** Begins. */
+  open(listener: FinderListener): void;
   /** Closes the transports too. */
   close(): Promise<void>;
 }
@@ -35,12 +43,16 @@ export interface IntakeOptions {
 }
 
 const NO_READER: ReaderPresence = { connected: false };
+/** Readers that were here once are remembered for people to see; not without end. */
+const MOST_REMEMBERED = 32;
 
-/** Takes frames from all transports, makes swipes of them, and keeps which reader is connected. */
+/** Takes frames from all transports, makes swipes of them, and keeps how each reader stands. */
 export class FrameIntake {
   readonly #options: IntakeOptions;
   readonly #logger: Logger;
   readonly #connected = new Set<ReaderTransport>();
+  /** By name. */
+  readonly #known = new Map<string, ReaderStatus>();
   readonly #dropped = new Map<string, number>();
   #presence = NO_READER;
 
@@ -54,6 +66,11 @@ export class FrameIntake {
     return this.#presence;
   }
 
+  /** Every reader that is here, was, or is to be; the newest last. */
+  get readers(): readonly ReaderStatus[] {
+    return [...this.#known.values()];
+  }
+
   /** How many frames were dropped so far, by failure code. */
   get dropped(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#dropped);
@@ -62,7 +79,13 @@ export class FrameIntake {
   open(listener: IntakeListener): void {
     const { transports, finder } = this.#options;
     for (const transport of transports) this.#listenTo(transport, listener);
-    finder?.open((transport) => this.#listenTo(transport, listener));
+    finder?.open({
+      found: (transport, place) => this.#listenTo(transport, listener, place),
+      unfit: (reader, place, { code, message }) => {
+        this.#remember({ ...reader, ...place, connected: false, problem: code });
+        this.#logger.warn({ reader: reader.name, code }, message);
+      },
+    });
   }
 
   async close(): Promise<void> {
@@ -70,8 +93,12 @@ export class FrameIntake {
     await Promise.all([...transports.map((transport) => transport.close()), finder?.close()]);
   }
 
-  #listenTo(transport: ReaderTransport, listener: IntakeListener): void {
-    const facts = { reader: transport.name, family: transport.codec.family };
+  #listenTo(transport: ReaderTransport, listener: IntakeListener, place?: ReaderPlace): void {
+    const { name } = transport;
+    const { family } = transport.codec;
+    const facts = { reader: name, family };
+    const { lastDisconnect } = this.#known.get(name) ?? {};
+    this.#remember({ name, family, ...place, connected: false, ...(lastDisconnect && { lastDisconnect }) });
     const conduct = new Conduct(this.#options.clock);
     const judge = (wasFrame: boolean) => {
       const fault = transport.isolate && conduct.take(wasFrame);
@@ -80,11 +107,14 @@ export class FrameIntake {
     transport.open({
       connected: () => {
         this.#logger.info(facts, "reader connected");
+        this.#note(name, ({ problem, ...known }) => ({ ...known, connected: true, since: this.#now() }));
         this.#connected.add(transport);
         this.#announce(listener);
       },
       disconnected: (reason) => {
         this.#logger.info({ ...facts, reason }, "reader disconnected");
+        const at = this.#now();
+        this.#note(name, (known) => ({ ...known, connected: false, since: at, lastDisconnect: { reason, at } }));
         conduct.forget();
         this.#connected.delete(transport);
         this.#announce(listener);
@@ -94,8 +124,30 @@ export class FrameIntake {
         this.#misread(transport, failure, listener);
         judge(false);
       },
-      unavailable: ({ code, message }) => this.#logger.warn({ ...facts, code }, message),
+      unavailable: ({ code, message }) => {
+        this.#logger.warn({ ...facts, code }, message);
+        this.#note(name, (known) => ({ ...known, problem: code }));
+      },
     });
+  }
+
+  #now(): string {
+    return isoTime(this.#options.clock.now());
+  }
+
+  #remember(reader: ReaderStatus): void {
+    // The newest is the last.
+    this.#known.delete(reader.name);
+    this.#known.set(reader.name, reader);
+    for (const [name, { connected }] of this.#known) {
+      if (this.#known.size <= MOST_REMEMBERED) break;
+      if (!connected) this.#known.delete(name);
+    }
+  }
+
+  #note(name: string, change: (known: ReaderStatus) => ReaderStatus): void {
+    const known = this.#known.get(name);
+    if (known) this.#known.set(name, change(known));
   }
 
   #announce(listener: IntakeListener): void {

@@ -6,33 +6,20 @@ import { hidMsr, MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
 import { parseReportDescriptor } from "@swipewire/protocol/readers/hid-report-descriptor";
 import { profileOf, type ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
 import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
-import { type Clock, type Instant, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
+import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import { ReaderProfileUnfit, ReaderSearchFailed } from "../errors.ts";
-import type { DisconnectReason, ReaderListener, ReaderTransport } from "../transports/reader-transport.ts";
+import type { ReaderTransport } from "../transports/reader-transport.ts";
 import { paddedReports, type ReportFrames, typedReports, wholeReports } from "../transports/report-frames.ts";
 import { ReportTransport } from "../transports/report-transport.ts";
 import { SerialTransport } from "../transports/serial.ts";
 import type { DeviceSource, PluggedDevice } from "./device-source.ts";
-import type { ReaderFinder } from "./frame-intake.ts";
+import type { FinderListener, ReaderFinder } from "./frame-intake.ts";
 
 /** Events may be missed, and come before a driver has made the device's file. */
 const POLL = Seconds(2);
 const AFTER_EVENT = [Millis(100), Millis(400), Millis(900)];
-/** Readers that were here once are remembered for people to see; not without end. */
-const MOST_REMEMBERED = 32;
 const FACTORY_BAUD_RATE = 9600;
-
-export interface KnownReader {
-  readonly name: string;
-  readonly profile: string;
-  readonly port: string;
-  readonly connected: boolean;
-  /** Why it went the last time, and when. */
-  readonly lastDisconnect?: { readonly reason: DisconnectReason; readonly at: Instant };
-  /** The code of what keeps it from being read. */
-  readonly problem?: string;
-}
 
 export interface RegistryOptions {
   readonly source: DeviceSource;
@@ -58,12 +45,11 @@ export class ReaderRegistry implements ReaderFinder {
   readonly #options: RegistryOptions;
   /** By address and port. */
   readonly #plugged = new Map<string, Plugged>();
-  readonly #known = new Map<string, KnownReader>();
   /** Devices that no transport could be made for, so that each is told once. */
   readonly #unfit = new Set<string>();
   readonly #timers = new Set<Timer>();
   #poll: Timer | undefined;
-  #found: ((transport: ReaderTransport) => void) | undefined;
+  #listener: FinderListener | undefined;
   #unwatch: Promise<() => void> | undefined;
   #scanning: Promise<readonly PluggedDevice[]> | undefined;
   #again = false;
@@ -73,13 +59,8 @@ export class ReaderRegistry implements ReaderFinder {
     this.#options = options;
   }
 
-  /** Every reader that is here, or was. */
-  get readers(): readonly KnownReader[] {
-    return [...this.#known.values()];
-  }
-
-  open(found: (transport: ReaderTransport) => void): void {
-    this.#found = found;
+  open(listener: FinderListener): void {
+    this.#listener = listener;
     this.#unwatch = this.#options.source
       .watch(() => this.#changed())
       .catch((cause: unknown) => {
@@ -90,7 +71,7 @@ export class ReaderRegistry implements ReaderFinder {
   }
 
   async close(): Promise<void> {
-    this.#found = undefined;
+    this.#listener = undefined;
     this.#poll?.cancel();
     for (const timer of this.#timers) timer.cancel();
     (await this.#unwatch)?.();
@@ -101,7 +82,7 @@ export class ReaderRegistry implements ReaderFinder {
 
   #pollNow(): void {
     void this.#scan().then(() => {
-      if (this.#found) this.#poll = this.#options.clock.after(POLL, () => this.#pollNow());
+      if (this.#listener) this.#poll = this.#options.clock.after(POLL, () => this.#pollNow());
     });
   }
 
@@ -137,7 +118,7 @@ export class ReaderRegistry implements ReaderFinder {
         this.#complain(cause);
         return [...this.#plugged.values()].map(({ device }) => device);
       }
-      if (this.#found) await this.#compare(devices);
+      if (this.#listener) await this.#compare(devices);
     }
     return devices;
   }
@@ -170,66 +151,20 @@ export class ReaderRegistry implements ReaderFinder {
 
   #appear(key: string, device: PluggedDevice, profile: ReaderProfile): void {
     const name = this.#nameOf(device, profile);
-    const { port } = device;
+    const place = { profile: profile.name, port: device.port };
     let transport: ReaderTransport;
     try {
       transport = this.#transportFor(device, profile, name);
     } catch (error) {
       if (!(error instanceof SwipewireError)) throw error;
       const ids = [device.vendorId, device.productId].map((id) => id.toString(16).padStart(4, "0")).join(":");
-      const { code, message } = new ReaderProfileUnfit({ detail: `${ids}, ${error.code}` });
       this.#unfit.add(key);
-      this.#remember({ name, profile: profile.name, port, connected: false, problem: code });
-      this.#options.logger.warn({ reader: name, code }, message);
+      const failure = new ReaderProfileUnfit({ detail: `${ids}, ${error.code}` });
+      this.#listener?.unfit({ name, family: profile.family }, place, failure);
       return;
     }
-    const { lastDisconnect } = this.#known.get(name) ?? {};
-    this.#remember({ name, profile: profile.name, port, connected: false, ...(lastDisconnect && { lastDisconnect }) });
     this.#plugged.set(key, { device, name, transport });
-    this.#found?.(this.#remembering(transport));
-  }
-
-  #remember(reader: KnownReader): void {
-    // The newest is the last.
-    this.#known.delete(reader.name);
-    this.#known.set(reader.name, reader);
-    for (const [name, { connected }] of this.#known) {
-      if (this.#known.size <= MOST_REMEMBERED) break;
-      if (!connected) this.#known.delete(name);
-    }
-  }
-
-  /** The transport, with an eye on what its listener is told. */
-  #remembering(transport: ReaderTransport): ReaderTransport {
-    const note = (change: (known: KnownReader) => KnownReader) => {
-      const known = this.#known.get(transport.name);
-      if (known) this.#known.set(transport.name, change(known));
-    };
-    const { name, codec } = transport;
-    return {
-      name,
-      codec,
-      isolate: (failure) => transport.isolate?.(failure),
-      close: (reason) => transport.close(reason),
-      open: (listener: ReaderListener) =>
-        transport.open({
-          frame: (bytes) => listener.frame(bytes),
-          misread: (failure) => listener.misread(failure),
-          connected: () => {
-            note(({ problem, ...known }) => ({ ...known, connected: true }));
-            listener.connected();
-          },
-          disconnected: (reason) => {
-            const lastDisconnect = { reason, at: this.#options.clock.now() };
-            note((known) => ({ ...known, connected: false, lastDisconnect }));
-            listener.disconnected(reason);
-          },
-          unavailable: (failure) => {
-            note((known) => ({ ...known, problem: failure.code }));
-            listener.unavailable(failure);
-          },
-        }),
-    };
+    this.#listener?.found(transport, place);
   }
 
   /** By its serial number; by its port where it has none, or where one with the same number is here already. */

@@ -1,6 +1,7 @@
+import type { DisconnectReason } from "@swipewire/protocol/messages/terminal-status";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { FixedFamily, ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
-import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
 
 /** A reader in the same process: the simulator's. What is delivered is a whole frame, as a HID report is. */
 export class InProcessTransport implements ReaderTransport {

@@ -1,11 +1,6 @@
 import type { SwipewireError } from "@swipewire/protocol/failure";
+import type { DisconnectReason } from "@swipewire/protocol/messages/terminal-status";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
-
-/**
- * Why a reader went away: its plug was pulled or its link broke; it failed while still plugged in; it misbehaved, so that
- * the daemon let go of it for a while; or the daemon itself closed it.
- */
-export type DisconnectReason = "unplugged" | "failed" | "isolated" | "closed";
 
 /** Who hears of a transport's events. Called from {@link ReaderTransport.open} on, never after `close` has resolved. */
 export interface ReaderListener {

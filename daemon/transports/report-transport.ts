@@ -1,12 +1,13 @@
 import { backoff } from "@swipewire/protocol/backoff";
 import type { SwipewireError } from "@swipewire/protocol/failure";
+import type { DisconnectReason } from "@swipewire/protocol/messages/terminal-status";
 import type { Random } from "@swipewire/protocol/random";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import { type Clock, type Instant, Seconds, type Timer } from "@swipewire/protocol/time";
 import { ReaderNotOpened } from "../errors.ts";
 import { Isolation } from "./isolation.ts";
-import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
 import type { ReportFrames } from "./report-frames.ts";
 
 /** An open device that sends reports, or packets. */

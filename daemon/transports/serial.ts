@@ -1,6 +1,7 @@
 import { backoff } from "@swipewire/protocol/backoff";
 import { ReaderFrameEnd } from "@swipewire/protocol/errors";
 import type { SwipewireError } from "@swipewire/protocol/failure";
+import type { DisconnectReason } from "@swipewire/protocol/messages/terminal-status";
 import type { Random } from "@swipewire/protocol/random";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
@@ -11,7 +12,7 @@ import { SerialPort, type SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
 import { Isolation } from "./isolation.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import type { DisconnectReason, ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
 
 /** Track 1 has 79 characters, track 3 has 107 (ISO 7813, ISO 4909); readers that send all in one line stay under 240. */
 const LONGEST_LINE = 256;

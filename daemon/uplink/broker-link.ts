@@ -9,6 +9,8 @@ export interface BrokerListener {
 /** The terminal's connection to its MQTT broker. It reconnects by itself, and queues nothing. */
 export interface BrokerLink {
   readonly connected: boolean;
+  /** The code of what keeps the broker out of reach. */
+  readonly problem: string | undefined;
   open(listener: BrokerListener): void;
   /**
    * QoS 1.

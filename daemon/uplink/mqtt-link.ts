@@ -35,6 +35,7 @@ export class MqttLink implements BrokerLink {
   #ready = false;
   #retry: Timer | undefined;
   #failures = 0;
+  #problem: string | undefined;
 
   constructor(options: MqttLinkOptions) {
     this.#options = options;
@@ -42,6 +43,10 @@ export class MqttLink implements BrokerLink {
 
   get connected(): boolean {
     return this.#ready;
+  }
+
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   open(listener: BrokerListener): void {
@@ -104,11 +109,13 @@ export class MqttLink implements BrokerLink {
       client.subscribe([...subscriptions], { qos: 1 }, (error, granted) => {
         if (client !== this.#client) return;
         if (error || granted?.some(({ qos }) => qos === 128)) {
+          this.#problem = UplinkSubscriptionRefused.code;
           logger.error({ code: UplinkSubscriptionRefused.code }, UplinkSubscriptionRefused.text.what);
           client.end(true);
           return;
         }
         this.#failures = 0;
+        this.#problem = undefined;
         this.#ready = true;
         logger.info("uplink connected");
         this.#listener?.connected();
@@ -120,6 +127,7 @@ export class MqttLink implements BrokerLink {
       // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
       const refused = error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5);
       const { code, text } = refused ? UplinkBrokerRefused : UplinkBrokerUnreachable;
+      this.#problem = code;
       const cause = "code" in error ? error.code : error.name;
       logger.warn({ code, cause, failures: this.#failures + 1 }, text.what);
       client.end(true);
@@ -130,6 +138,7 @@ export class MqttLink implements BrokerLink {
       client.end(true);
       if (this.#ready) {
         this.#ready = false;
+        this.#problem = UplinkBrokerUnreachable.code;
         logger.warn({ code: UplinkBrokerUnreachable.code }, "uplink lost");
         this.#listener?.disconnected();
       }

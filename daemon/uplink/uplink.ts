@@ -7,6 +7,7 @@ import {
   MAX_LINK_MESSAGE,
   type UpMessage,
 } from "@swipewire/protocol/messages/terminal-link";
+import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
 import { topics } from "@swipewire/protocol/messages/topics";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, type Duration, type Instant, isoTime, Seconds } from "@swipewire/protocol/time";
@@ -72,6 +73,11 @@ export class Uplink implements SessionUplink {
 
   get withinReach(): boolean {
     return this.#options.link.connected && this.#gatewayOnline;
+  }
+
+  get status(): TerminalStatus["uplink"] {
+    const { connected, problem } = this.#options.link;
+    return { broker: connected, gateway: this.withinReach, ...(problem !== undefined && { problem }) };
   }
 
   /** How many messages from the gateway were dropped so far, by failure code. */

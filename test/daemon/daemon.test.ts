@@ -138,7 +138,7 @@ t.test("goes on through broken frames and broken messages, and counts them", asy
   const acked = gateway.next("ack");
   gateway.send("refused", { re: "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e", code: "payment_unknown" });
   await acked;
-  t.strictSame(daemon.dropped(), {
+  t.strictSame(daemon.status().dropped, {
     frames: { reader_frame_start: 1 },
     messages: { message_not_json: 1, message_invalid: 1, message_too_large: 1 },
   });

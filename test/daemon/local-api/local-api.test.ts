@@ -4,12 +4,22 @@ import { startLocalApi } from "@swipewire/daemon/local-api/local-api";
 import { type SessionCommand, SessionView } from "@swipewire/protocol/messages/local-session";
 import { HttpFailure } from "@swipewire/protocol/messages/merchant-api";
 import { checker } from "@swipewire/protocol/messages/parse";
+import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
 import t, { type Test } from "tap";
 import { WebSocket } from "ws";
 import { capturedLog } from "../captured-log.ts";
 
 const TOKEN = "w7kq3mZb1yX0uTn5sRp9oLc2vHf4jEa6gDi8eBt_KxQ";
 const ORIGIN = "https://kiosk.example";
+const STATUS: TerminalStatus = {
+  version: "0.1.0",
+  terminal: "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e",
+  startedAt: "2026-11-01T12:00:00.000Z",
+  step: "idle",
+  uplink: { broker: true, gateway: true },
+  readers: [],
+  dropped: { frames: {}, messages: {} },
+};
 const checkView = checker(SessionView);
 const checkFailure = checker(HttpFailure);
 
@@ -31,6 +41,7 @@ async function begin(t: Test) {
         return view;
       },
     },
+    status: () => STATUS,
     port: 0,
     allowedOrigins: [ORIGIN],
     token: TOKEN,
@@ -227,6 +238,7 @@ t.test("closes its sockets when it stops, and says when its port is taken", asyn
         throw new Error();
       },
     },
+    status: () => STATUS,
     port: Number(port),
     allowedOrigins: [],
     token: TOKEN,

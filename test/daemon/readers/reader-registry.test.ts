@@ -9,7 +9,7 @@ import { udevRules } from "@swipewire/daemon/readers/udev-rules";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import type { ReportListener } from "@swipewire/daemon/transports/report-transport";
 import type { Swipe } from "@swipewire/protocol/card/swipe";
-import { Millis, Seconds } from "@swipewire/protocol/time";
+import { isoTime, Millis, Seconds } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
@@ -108,9 +108,9 @@ function begin(t: Test, ...plugged: PluggedDevice[]) {
     misread: ({ code }) => failures.push(code),
   });
   t.teardown(() => intake.close());
-  const names = () => registry.readers.filter(({ connected }) => connected).map(({ name }) => name);
+  const names = () => intake.readers.filter(({ connected }) => connected).map(({ name }) => name);
   const codes = () => log.lines().flatMap(({ code }) => (typeof code === "string" ? [code] : []));
-  return { devices, clock, registry, intake, swipes, failures, names, codes, serials };
+  return { devices, clock, intake, swipes, failures, names, codes, serials };
 }
 
 t.test("finds each kind of reader by its profile, and reads a card from it", async (t) => {
@@ -148,7 +148,7 @@ t.test("finds each kind of reader by its profile, and reads a card from it", asy
 t.test(
   "a reader keeps its name on another port by its serial number, and alike ones have names of their own",
   async (t) => {
-    const { devices, clock, names, registry } = begin(t, shown("magtek", "1-1", "/dev/hidraw0", "B1"));
+    const { devices, clock, names, intake } = begin(t, shown("magtek", "1-1", "/dev/hidraw0", "B1"));
     await settle();
     t.strictSame(names(), ["MagTek MagneSafe HID, serial number B1"]);
     devices.plugged.push(shown("magtek", "1-2", "/dev/hidraw1", "B2"), shown("magtek", "1-3", "/dev/hidraw2", "B1"));
@@ -163,8 +163,8 @@ t.test(
     ]);
     devices.unplug("/dev/hidraw1");
     await settle();
-    const known = () => registry.readers.find(({ name }) => name.endsWith("B2"));
-    t.match(known(), { connected: false, lastDisconnect: { reason: "unplugged", at: clock.now() } });
+    const known = () => intake.readers.find(({ name }) => name.endsWith("B2"));
+    t.match(known(), { connected: false, lastDisconnect: { reason: "unplugged", at: isoTime(clock.now()) } });
     devices.plugged.push(shown("magtek", "2-1.4", "/dev/hidraw7", "B2"));
     devices.changed();
     await settle();
@@ -191,17 +191,17 @@ t.test("sees what comes late after an event, and what no event tells of", async 
 t.test(
   "a reader that fails while it is plugged in is opened again; one that may not be opened is told by code",
   async (t) => {
-    const { devices, clock, names, registry, codes } = begin(t, shown("hid-msr", "1-1", "/dev/hidraw0", "A"));
+    const { devices, clock, names, intake, codes } = begin(t, shown("hid-msr", "1-1", "/dev/hidraw0", "A"));
     await settle();
     devices.open_.get("/dev/hidraw0")?.failed();
     await settle();
-    t.match(registry.readers, [{ connected: false, lastDisconnect: { reason: "failed" } }]);
+    t.match(intake.readers, [{ connected: false, lastDisconnect: { reason: "failed" } }]);
     await clock.advance(Seconds(1));
     t.equal(names().length, 1);
     devices.refuses = true;
     devices.open_.get("/dev/hidraw0")?.failed();
     await clock.advance(Seconds(60));
-    t.match(registry.readers, [{ connected: false, problem: "reader_not_opened" }]);
+    t.match(intake.readers, [{ connected: false, problem: "reader_not_opened" }]);
     t.strictSame(codes(), ["reader_not_opened"], "once");
     devices.refuses = false;
     await clock.advance(Seconds(40));
@@ -210,7 +210,7 @@ t.test(
 );
 
 t.test("a reader that floods or sends nonsense is isolated, and the others go on", async (t) => {
-  const { devices, clock, names, swipes, codes, registry } = begin(
+  const { devices, clock, names, swipes, codes, intake } = begin(
     t,
     shown("hid-msr", "1-1", "/dev/hidraw0", "A"),
     shown("magtek", "1-2", "/dev/hidraw1", "B"),
@@ -220,7 +220,7 @@ t.test("a reader that floods or sends nonsense is isolated, and the others go on
   t.ok(swipes.length <= 21, "no more than were taken before it was let go");
   t.ok(codes().includes("reader_flooding"));
   t.strictSame(names(), ["MagTek MagneSafe HID, serial number B"]);
-  t.match(registry.readers[0], { problem: "reader_flooding", lastDisconnect: { reason: "isolated" } });
+  t.match(intake.readers[0], { problem: "reader_flooding", lastDisconnect: { reason: "isolated" } });
   const before = swipes.length;
   devices.swipe("magtek", "/dev/hidraw1");
   t.equal(swipes.length, before + 1);
@@ -248,10 +248,10 @@ t.test("a system that tells nothing is told about once, and asked again", async 
 
 t.test("a descriptor that cannot be read is told by code, once, and takes nothing down", async (t) => {
   const wrong = { ...shown("hid-msr", "1-1", "/dev/hidraw0"), reportDescriptor: Uint8Array.of(0x05, 0x8e) };
-  const { clock, codes, registry } = begin(t, wrong, shown("magtek", "1-2", "/dev/hidraw1", "B"));
+  const { clock, codes, intake } = begin(t, wrong, shown("magtek", "1-2", "/dev/hidraw1", "B"));
   await clock.advance(Seconds(20));
   t.strictSame(codes(), ["reader_profile_unfit"]);
-  t.match(registry.readers, [{ problem: "reader_profile_unfit" }, { connected: true }]);
+  t.match(intake.readers, [{ problem: "reader_profile_unfit" }, { connected: true }]);
 });
 
 t.test("leaves no timer behind when it is closed", async (t) => {

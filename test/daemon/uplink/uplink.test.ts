@@ -25,6 +25,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 /** A broker that takes everything, says so, and promises nothing. */
 class InMemoryLink implements BrokerLink {
   connected = false;
+  readonly problem = undefined;
   readonly published: { topic: string; payload: string; retain: boolean }[] = [];
   #listener: BrokerListener | undefined;
 

@@ -1,0 +1,25 @@
+import type { ReaderStatus, TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
+
+/** The status as a person reads it, line by line. */
+export function statusText(status: TerminalStatus): string {
+  const { terminal, version, startedAt, step, uplink, readers, dropped } = status;
+  const uplinkProblem = uplink.problem ? ` (${uplink.problem})` : "";
+  const lines = [
+    `terminal  ${terminal}, version ${version}, since ${startedAt}`,
+    `session   ${step}`,
+    `broker    ${uplink.broker ? "connected" : `not connected${uplinkProblem}`}`,
+    `gateway   ${uplink.gateway ? "within reach" : "out of reach"}`,
+    `readers   ${readers.length === 0 ? "none found" : ""}`.trimEnd(),
+    ...readers.flatMap(readerLines),
+  ];
+  const counts = [...Object.entries(dropped.frames), ...Object.entries(dropped.messages)];
+  if (counts.length > 0) lines.push("dropped", ...counts.map(([code, count]) => `  ${code}: ${count}`));
+  return lines.join("\n");
+}
+
+function readerLines({ name, family, port, connected, since, lastDisconnect, problem }: ReaderStatus): string[] {
+  const place = port !== undefined && !name.endsWith(port) ? `, port ${port}` : "";
+  const state = connected ? `connected since ${since}` : (problem ?? "not connected");
+  const last = lastDisconnect ? [`    last went at ${lastDisconnect.at}: ${lastDisconnect.reason}`] : [];
+  return [`  ${name} (${family}${place})`, `    ${state}`, ...last];
+}
