@@ -4,7 +4,7 @@ import { readerFamilies } from "@swipewire/protocol/readers/families";
 import { type StreamFamily, streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
 import { hidMsr, MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
 import { parseReportDescriptor } from "@swipewire/protocol/readers/hid-report-descriptor";
-import { profileOf, type ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
+import { type ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
 import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
@@ -15,6 +15,7 @@ import { ReportTransport } from "../transports/report-transport.ts";
 import { SerialTransport } from "../transports/serial.ts";
 import type { DeviceSource, PluggedDevice } from "./device-source.ts";
 import type { FinderListener, ReaderFinder } from "./frame-intake.ts";
+import { recognise } from "./profile-match.ts";
 
 /** Events may be missed, and come before a driver has made the device's file. */
 const POLL = Seconds(2);
@@ -132,7 +133,7 @@ export class ReaderRegistry implements ReaderFinder {
 
   async #compare(devices: readonly PluggedDevice[]): Promise<void> {
     const { taken = [], profiles = readerProfiles } = this.#options;
-    const readers = bestOfEachPort(
+    const readers = recognise(
       devices.filter(({ address }) => !taken.includes(address)),
       profiles,
     );
@@ -199,26 +200,6 @@ const keyOf = ({ address, port }: PluggedDevice) => `${port} ${address}`;
 
 /** What a device says of itself goes into logs and onto the terminal's page. */
 const printable = (text: string) => text.replace(/[^\x21-\x7e]/g, "?").slice(0, 24);
-
-/** A product that is known goes before a vendor's word, and the standard's page before both. */
-function scoreOf({ vendorId, productId }: ReaderProfile): number {
-  if (vendorId === undefined) return 3;
-  return productId === undefined ? 1 : 2;
-}
-
-/** A device may show several faces; it is one reader, by the face that fits best. */
-function bestOfEachPort(devices: readonly PluggedDevice[], profiles: readonly ReaderProfile[]) {
-  const best = new Map<string, { readonly device: PluggedDevice; readonly profile: ReaderProfile }>();
-  for (const device of devices) {
-    const profile = profileOf(
-      device,
-      profiles.filter(({ shownAs }) => shownAs === undefined || shownAs === device.shownAs),
-    );
-    const other = best.get(device.port);
-    if (profile && (!other || scoreOf(profile) > scoreOf(other.profile))) best.set(device.port, { device, profile });
-  }
-  return [...best.values()];
-}
 
 /** ID TECH sells each model with either output, under product ids that its samples do not tell apart. */
 function familyOf({ family }: ReaderProfile, { shownAs }: PluggedDevice): ReaderFamily {
