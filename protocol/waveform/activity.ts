@@ -4,6 +4,8 @@ const BLOCK_SECONDS = 0.012;
 /** How far back the quietest stretch is looked for. */
 const MEMORY_SECONDS = 3;
 const SMOOTHED = 3;
+/** Blocks whose least is kept as one. */
+const GROUP = 16;
 /** Standard deviations by which noise never rises above its mean, and by which the least of many blocks lies below it. */
 const RISE = 4.8;
 const LEAST = 2.6;
@@ -29,13 +31,18 @@ export class Activity {
   readonly #energies: Float64Array;
   readonly #work: Float64Array;
   readonly #smooth = new Float64Array(OCTAVES);
+  /** Least means of each {@link GROUP} of blocks, in a ring as well. */
+  readonly #leastOf: Float64Array;
+  readonly #least = new Float64Array(OCTAVES);
+  #floorAt = -1;
   #count = 0;
 
   constructor(sampleRate: number) {
     this.block = 2 ** Math.round(Math.log2(BLOCK_SECONDS * sampleRate));
-    this.#memory = Math.ceil((MEMORY_SECONDS * sampleRate) / this.block);
+    this.#memory = GROUP * Math.ceil((MEMORY_SECONDS * sampleRate) / this.block / GROUP);
     this.#energies = new Float64Array(this.#memory * OCTAVES);
     this.#work = new Float64Array(this.block);
+    this.#leastOf = new Float64Array((this.#memory / GROUP) * OCTAVES).fill(Number.POSITIVE_INFINITY);
   }
 
   /** Takes the next block. */
@@ -56,6 +63,15 @@ export class Activity {
       this.#energies[row + octave] = length === 0 ? 0 : energy / (4 * length);
     }
     this.#count++;
+    if (this.#count < SMOOTHED) return;
+    const group = Math.floor(((this.#count - SMOOTHED) % this.#memory) / GROUP) * OCTAVES;
+    if ((this.#count - SMOOTHED) % GROUP === 0) {
+      this.#leastOf.fill(Number.POSITIVE_INFINITY, group, group + OCTAVES);
+    }
+    this.#average(0, this.#smooth);
+    for (let octave = 0; octave < OCTAVES; octave++) {
+      this.#leastOf[group + octave] = Math.min(this.#leastOf[group + octave] as number, this.#smooth[octave] as number);
+    }
   }
 
   /** Is the block `back` blocks ago above the quietest stretch that is known by now? */
@@ -92,20 +108,13 @@ export class Activity {
     }
   }
 
-  #floorAt = -1;
-  readonly #least = new Float64Array(OCTAVES);
-  readonly #candidate = new Float64Array(OCTAVES);
-
   #floor(): Float64Array {
     if (this.#floorAt === this.#count) return this.#least;
     this.#floorAt = this.#count;
-    const known = Math.min(this.#count, this.#memory);
     this.#least.fill(Number.POSITIVE_INFINITY);
-    for (let back = 0; back + SMOOTHED <= known; back++) {
-      this.#average(back, this.#candidate);
-      for (let octave = 0; octave < OCTAVES; octave++) {
-        this.#least[octave] = Math.min(this.#least[octave] as number, this.#candidate[octave] as number);
-      }
+    for (let at = 0; at < this.#leastOf.length; at++) {
+      const octave = at % OCTAVES;
+      this.#least[octave] = Math.min(this.#least[octave] as number, this.#leastOf[at] as number);
     }
     return this.#least;
   }

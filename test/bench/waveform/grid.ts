@@ -1,35 +1,66 @@
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
+import type { WaveformEvent } from "@swipewire/protocol/waveform/waveform-event";
 import { randomTrack } from "@swipewire/simulator/cards/random-card";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
-import type { Condition } from "./conditions.ts";
+import { type Condition, conditions } from "./conditions.ts";
 
 /** What became of one simulated swipe. */
 export interface Outcome {
   readonly right: boolean;
-  /** Accepted, and not what was on the card. */
-  readonly wrong: boolean;
-  readonly basis?: string;
+  /** Tracks accepted that were not on the card. */
+  readonly wrong: number;
   /** Code of the failure. */
   readonly failure?: string;
-  /** Seconds of signal over seconds of decoding. */
-  readonly timesRealTime: number;
+  /** Seconds of signal, and of this thread's CPU time for decoding it. */
+  readonly signal: number;
+  readonly taken: number;
+  /** Seconds from where the card left the head to the answer: signal that had to go by, and CPU time of the last piece. */
+  readonly answer: number;
+}
+
+/** As a sound card's driver hands them out. */
+const PIECE_SECONDS = 0.02;
+const QUIET = { before: 0.25, after: 0.25 };
+
+/** Of this thread, in seconds. */
+export function cpuSeconds(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** Every swipe of every condition has dice of its own, and the same ones in each run with the same seed. */
+export function seedOf(condition: Condition, track: TrackNumber, seed: number, n: number): number {
+  let hash = 0x81_1c_9d_c5;
+  for (const character of `${condition.group}/${condition.name}/${track}/${seed}/${n}`) {
+    hash = Math.imul(hash ^ character.charCodeAt(0), 0x0100_0193);
+  }
+  return hash >>> 1;
 }
 
 /** Swipes one card under a condition; the same seed gives the same swipe. */
 export function tryOne(condition: Condition, track: TrackNumber, seed: number): Outcome {
   const dice = new Dice(seed);
   const data = randomTrack(track, dice);
-  const settings = condition.of(track, dice);
+  const settings = { ...condition.of(track, dice), ...QUIET };
+  const rate = settings.sampleRate;
   const signal = swipeSignal({ number: track, data }, settings, dice);
-  const started = performance.now();
-  const decoder = new WaveformDecoder({ sampleRate: settings.sampleRate });
-  const events = [...decoder.push(signal), ...decoder.flush()];
-  const taken = (performance.now() - started) / 1000;
+  const left = signal.length - Math.round(QUIET.after * rate);
+  const piece = Math.round(PIECE_SECONDS * rate);
+  const decoder = new WaveformDecoder({ sampleRate: rate });
+  const events: WaveformEvent[] = [];
+  const started = cpuSeconds();
+  let answer = Number.NaN;
+  for (let at = 0; at <= signal.length; at += piece) {
+    const before = cpuSeconds();
+    const found = at + piece > signal.length ? decoder.flush() : decoder.push(signal.subarray(at, at + piece));
+    if (found.length > 0) answer = Math.max(0, at + piece - left) / rate + cpuSeconds() - before;
+    events.push(...found);
+  }
+  const taken = cpuSeconds() - started;
   let right = false;
-  let wrong = false;
-  let basis: string | undefined;
+  let wrong = 0;
   for (const event of events) {
     if (event.kind !== "swipe") continue;
     for (const read of event.tracks) {
@@ -37,17 +68,26 @@ export function tryOne(condition: Condition, track: TrackNumber, seed: number): 
         read.number === track &&
         read.data.use((bytes) => bytes.length === data.length && bytes.every((byte, n) => byte === data[n]));
       right ||= same;
-      wrong ||= !same;
-      basis = read.basis;
+      if (!same) wrong++;
       read.data.wipe();
     }
   }
-  const failure = events.find((event) => event.kind === "failure");
-  return {
-    right,
-    wrong,
-    ...(basis && { basis }),
-    ...(failure?.kind === "failure" && { failure: (failure.failure as unknown as { code: string }).code }),
-    timesRealTime: signal.length / settings.sampleRate / taken,
-  };
+  const failure = events.find((event) => event.kind === "failure")?.failure;
+  return { right, wrong, ...(failure && { failure: failure.code }), signal: signal.length / rate, taken, answer };
+}
+
+/** Times real time of clean swipes: some of both tracks, again and again, since one takes less than the clock can tell. */
+export function cleanSpeed(swipes = 200): number {
+  const clean = conditions.find(({ group }) => group === "clean");
+  if (!clean) throw new Error("there are clean swipes");
+  let signal = 0;
+  let taken = 0;
+  for (let n = 0; n < swipes; n++) {
+    const outcome = tryOne(clean, n % 2 === 0 ? 2 : 1, n);
+    // What is compiled on the way is not counted.
+    if (n < swipes / 2) continue;
+    signal += outcome.signal;
+    taken += outcome.taken;
+  }
+  return signal / taken;
 }

@@ -1,0 +1,160 @@
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
+import { conditions } from "./conditions.ts";
+import { cleanSpeed } from "./grid.ts";
+import { idleSpeed, type SoundName, sounds } from "./no-cards.ts";
+import { asPicture, asTable, halfPoint, quantile, type Tally, wrongOf } from "./report.ts";
+import type { Done, Job } from "./worker.ts";
+
+const SOUND_SECONDS = 60;
+/** Few enough that workers end together, many enough that messages cost nothing. */
+const BATCH = 4;
+const PROGRESS_MILLISECONDS = 30_000;
+
+const USAGE = `npm run bench -- waveform [options]
+  --swipes N        of each condition and track (default 4)
+  --tracks 2,1      which tracks
+  --conditions x,y  those whose group or name contains one of these
+  --seed S          (default 1)
+  --noise-hours H   so many hours of each sound that holds no card
+  --workers N       threads (default 1)
+  --picture F.svg   draws the rates`;
+
+/**
+ * How many simulated swipes are read, under each condition; what is accepted and wrong; how fast. 20,000 swipes of the grid
+ * are `--swipes 139`, the harsh mix `--conditions "harsh mix" --swipes 3000`. Exit status 1 when anything wrong was accepted.
+ */
+export async function waveform(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      swipes: { type: "string", default: "4" },
+      tracks: { type: "string", default: "2,1" },
+      conditions: { type: "string", default: "" },
+      seed: { type: "string", default: "1" },
+      "noise-hours": { type: "string", default: "0" },
+      workers: { type: "string", default: "1" },
+      picture: { type: "string" },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  const seed = Number(values.seed);
+  const swipes = Number(values.swipes);
+  const tracks = values.tracks.split(",").map(Number) as TrackNumber[];
+  const wanted = values.conditions.split(",");
+  const chosen = conditions
+    .map((condition, index) => ({ condition, index }))
+    .filter(({ condition }) => wanted.some((part) => `${condition.group}: ${condition.name}`.includes(part)));
+  const tallies: Tally[] = chosen.flatMap(({ condition }) =>
+    tracks.map((track) => ({ condition, track, outcomes: [] })),
+  );
+
+  const jobs: Job[] = [];
+  for (let n = 0; n < swipes; n++) {
+    for (const { index } of chosen) {
+      for (const track of tracks) jobs.push({ kind: "swipe", condition: index, track, seed, n });
+    }
+  }
+  const minutes = Math.ceil((Number(values["noise-hours"]) * 3600) / SOUND_SECONDS);
+  for (let n = 0; n < minutes; n++) {
+    for (const sound of Object.keys(sounds) as SoundName[]) {
+      jobs.push({ kind: "sound", sound, seconds: SOUND_SECONDS, seed: seed * 1_000_003 + n });
+    }
+  }
+
+  const heard = Object.fromEntries(
+    Object.keys(sounds).map((name) => [name, { seconds: 0, swipes: 0, failures: 0, taken: 0 }]),
+  );
+  let count = 0;
+  let wrong = 0;
+  let told = performance.now();
+  await runAll(jobs, Number(values.workers), (done) => {
+    count++;
+    if (done.kind === "sound" && done.job.kind === "sound") {
+      const sum = heard[done.job.sound];
+      if (!sum) return;
+      sum.seconds += done.heard.signal;
+      sum.swipes += done.heard.swipes;
+      sum.failures += done.heard.failures;
+      sum.taken += done.heard.taken;
+      wrong += done.heard.swipes;
+      if (done.heard.swipes > 0) process.stderr.write(`WRONG: ${JSON.stringify(done.job)}\n`);
+    } else if (done.kind === "swipe" && done.job.kind === "swipe") {
+      const { track } = done.job;
+      const condition = conditions[done.job.condition];
+      tallies.find((tally) => tally.condition === condition && tally.track === track)?.outcomes.push(done.outcome);
+      wrong += done.outcome.wrong;
+      if (done.outcome.wrong > 0) {
+        process.stderr.write(`WRONG: ${condition?.group}: ${condition?.name} ${JSON.stringify(done.job)}\n`);
+      }
+    }
+    if (performance.now() - told > PROGRESS_MILLISECONDS) {
+      told = performance.now();
+      process.stderr.write(`${count} of ${jobs.length}, ${wrong} wrong\n`);
+    }
+  });
+
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  if (swipes > 0) {
+    const outcomes = tallies.flatMap((tally) => tally.outcomes);
+    say(`Node ${process.version}, ${process.arch}; seed ${seed}, ${swipes} swipes of each condition and track\n`);
+    say(`${asTable(tallies, tracks)}\n`);
+    for (const track of tracks) {
+      const point = halfPoint(tallies.filter((tally) => tally.track === track));
+      if (!Number.isNaN(point)) say(`track ${track}: half are read at ${point.toFixed(1)} dB`);
+    }
+    say(`${wrongOf(outcomes)} wrong accepts in ${outcomes.length} swipes`);
+    const speed = (of: typeof outcomes) => of.map(({ signal, taken }) => signal / taken);
+    const times = (value: number) => `${value.toFixed(value < 20 ? 1 : 0)} times`;
+    say("speed, CPU time of one core, as a multiple of real time:");
+    say(`  clean swipes ${times(cleanSpeed())}`);
+    say(
+      `  all swipes, median ${times(quantile(speed(outcomes), 0.5))}, slowest 5 % at ${times(quantile(speed(outcomes), 0.05))}`,
+    );
+    say(`  silence ${times(idleSpeed(0.5 / 32_768))}, steady noise ${times(idleSpeed(0.01))}`);
+    const answers = outcomes.map(({ answer }) => answer * 1000).filter((answer) => !Number.isNaN(answer));
+    say(
+      `answer after the card has left: median ${quantile(answers, 0.5).toFixed(0)} ms, 95 % within ${quantile(answers, 0.95).toFixed(0)} ms, all within ${Math.max(...answers).toFixed(0)} ms`,
+    );
+    if (values.picture) {
+      writeFileSync(values.picture, asPicture(tallies, tracks, `Swipes read, ${swipes} of each condition and track`));
+    }
+  }
+  if (minutes > 0) {
+    for (const [name, { seconds, swipes, failures, taken }] of Object.entries(heard)) {
+      say(
+        `${name}: ${(seconds / 3600).toFixed(2)} h, ${swipes} accepted, ${failures} refused, ${(seconds / taken).toFixed(0)} times real time`,
+      );
+    }
+  }
+  process.exitCode = wrong === 0 ? 0 : 1;
+}
+
+async function runAll(jobs: readonly Job[], workers: number, take: (done: Done) => void): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: Math.max(1, workers) }, async () => {
+      const worker = new Worker(new URL("worker.ts", import.meta.url));
+      await new Promise<void>((resolve, reject) => {
+        const feed = () => {
+          if (next >= jobs.length) return resolve();
+          worker.postMessage(jobs.slice(next, next + BATCH));
+          next += BATCH;
+        };
+        worker.on("message", (done: Done[]) => {
+          for (const one of done) take(one);
+          feed();
+        });
+        worker.on("error", reject);
+        feed();
+      });
+      await worker.terminate();
+    }),
+  );
+}
