@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { trackFormats } from "@swipewire/protocol/card/alphabets";
 import { passesLuhn } from "@swipewire/protocol/card/luhn";
 import { pinByServiceCode, readServiceCode } from "@swipewire/protocol/card/service-code";
 import { parseTrack } from "@swipewire/protocol/card/track";
@@ -8,7 +9,8 @@ import t from "tap";
 const published: {
   samples: { raw: string; track: TrackNumber }[];
   luhn: { pan: string; ok: boolean }[];
-  serviceCode: { pinRequired: string[]; pinIfPed: string[] };
+  serviceCode: { pinRequired: string[]; pinIfPed: string[]; chipFallbackFlag: string[] };
+  iso7811: Record<"track1" | "track2" | "track3", { dataBits: number; max: number; start: string; separator: string }>;
 } = JSON.parse(readFileSync(`${import.meta.dirname}/../../fixtures/tracks.json`, "utf8"));
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (part: Uint8Array | undefined) => part && new TextDecoder().decode(part);
@@ -110,10 +112,22 @@ t.test("Luhn agrees with the published list", async (t) => {
   t.notOk(passesLuhn(new Uint8Array()));
 });
 
+t.test("the tracks have their published sizes and sentinels", async (t) => {
+  for (const number of [1, 2, 3] as const) {
+    const { alphabet, maxLength, startSentinel, separator } = trackFormats[number];
+    const format = { dataBits: alphabet.dataBits, max: maxLength, start: startSentinel, separator };
+    const { dataBits, max, start, separator: between } = published.iso7811[`track${number}`];
+    t.strictSame(format, { dataBits, max, start: start.charCodeAt(0), separator: between.charCodeAt(0) });
+  }
+});
+
 t.test("the service code says whether there is a PIN", async (t) => {
   for (const digit of published.serviceCode.pinRequired) t.equal(pinByServiceCode(bytes(`12${digit}`)), true);
   for (const digit of published.serviceCode.pinIfPed) t.equal(pinByServiceCode(bytes(`20${digit}`)), true);
   for (const digit of "124") t.equal(pinByServiceCode(bytes(`20${digit}`)), false);
+  for (const digit of "125679") {
+    t.equal(readServiceCode(bytes(`${digit}01`))?.chip, published.serviceCode.chipFallbackFlag.includes(digit), digit);
+  }
   for (const odd of ["208", "20", "2010", "2=1", ""]) t.equal(pinByServiceCode(bytes(odd)), undefined);
   t.strictSame(readServiceCode(bytes("620")), {
     chip: true,

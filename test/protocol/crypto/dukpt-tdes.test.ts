@@ -7,9 +7,9 @@ import {
   usageKey,
   withCounter,
 } from "@swipewire/protocol/crypto/dukpt-tdes";
-import { encodePinBlockFormat0 } from "@swipewire/protocol/crypto/pin-block";
+import { decodePinBlockFormat0, encodePinBlockFormat0 } from "@swipewire/protocol/crypto/pin-block";
 import { retailMac } from "@swipewire/protocol/crypto/retail-mac";
-import { encryptCbc, encryptEcb, tdesKey, zeroPadded } from "@swipewire/protocol/crypto/tdes";
+import { decryptEcb, encryptCbc, encryptEcb, tdesKey, zeroPadded } from "@swipewire/protocol/crypto/tdes";
 import fc from "fast-check";
 import t from "tap";
 import vectors from "../../fixtures/dukpt-tdes.json" with { type: "json" };
@@ -34,6 +34,11 @@ t.test("every row of X9.24-1 A.4: transaction key, all usage keys, PIN block, MA
   for (const row of vectors.rows) {
     const transactionKey = deriveTransactionKey(initialKey, bytes(row.ksn));
     const keyFor = (usage: DukptUsage) => usageKey(transactionKey, usage);
+    using pin = decodePinBlockFormat0(
+      decryptEcb(tdesKey(keyFor("pin")), bytes(row.encryptedPinBlock)),
+      ascii(vectors.pan),
+    );
+    t.strictSame(pin.use(hex), hex(ascii(vectors.pin)), row.ksn);
     t.same(
       {
         transactionKey: hex(transactionKey),

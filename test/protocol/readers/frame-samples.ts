@@ -9,10 +9,15 @@ const fixture = (name: string) =>
 /** MagTek D99875475-10 appendix D. */
 export const magtek: {
   bdk: string;
+  sureswipe_hid_layout: [string, number, number][];
+  magnesafe_hid_layout: [string, number, number][];
   hid_level2_clear: { report: string; track1: string; track2: string; track3: string };
   hid_level3_encrypted: {
     report: string;
     ksn: string;
+    session_key_pin_variant: string;
+    magnePrint: string;
+    sessionId: string;
     expected: Record<"track1" | "track2" | "track3", string>;
     masked: string[];
   };
@@ -26,6 +31,7 @@ export const idtech: {
   original_format: {
     hex: string;
     ksn: string;
+    dataKey: string;
     track1: string;
     track2: string;
     track3Clear: string;

@@ -3,7 +3,7 @@ import { magtekSureswipe } from "@swipewire/protocol/readers/magtek-sureswipe";
 import type { ReaderFrame } from "@swipewire/protocol/readers/reader-frame";
 import fc from "fast-check";
 import t from "tap";
-import { bytesOf, clearText, clearTracks, field, hex, hexOf, magtek, shown } from "./frame-samples.ts";
+import { ascii, bytesOf, clearText, clearTracks, field, hex, hexOf, magtek, shown } from "./frame-samples.ts";
 
 const level2 = hex(magtek.hid_level2_clear.report);
 const level3 = hex(magtek.hid_level3_encrypted.report);
@@ -47,6 +47,49 @@ t.test("MagTek's example 11, level 3, gives ciphertext, KSN and masks", async (t
     ],
   );
   t.equal(hexOf(frame.fields?.find(({ name }) => name === "encryptedSessionId")?.bytes), "21685F158B5C6BE0");
+});
+
+/** By their published names, where ours differ. */
+const names: Readonly<Record<string, string>> = {
+  magnePrintEnc: "magnePrint",
+  encSessionId: "encryptedSessionId",
+  magnePrintAbsLength: "magnePrintAbsoluteLength",
+};
+
+t.test("every published place of a report is where its field is read", async (t) => {
+  const report = new Uint8Array(887);
+  report.set(level3);
+  report.fill(0xab, 856);
+  const fields = new Map(magtekMagnesafe.decode(report).fields?.map(({ name, bytes }) => [name, hexOf(bytes)]));
+  let places = 0;
+  for (const [name, offset, size] of magtek.magnesafe_hid_layout) {
+    // Tracks, their lengths and their states are read by the tests of whole reports.
+    if (/^track\d|^(cardEncodeType|deviceSerial|ksn)$/.test(name)) continue;
+    places++;
+    t.equal(fields.get(names[name] ?? name), hexOf(report.subarray(offset, offset + size)), name);
+  }
+  t.equal(places, fields.size);
+  for (const [layout, codec, length] of [
+    [magtek.magnesafe_hid_layout, magtekMagnesafe, 856],
+    [magtek.sureswipe_hid_layout, magtekSureswipe, 337],
+  ] as const) {
+    const place = (name: string) => layout.find((row) => row[0] === name)?.[1] ?? Number.NaN;
+    const isMagnesafe = codec === magtekMagnesafe;
+    const made = new Uint8Array(length);
+    for (const number of [1, 2, 3]) {
+      const text = ascii(`${number === 1 ? "%B" : ";"}${number}?`);
+      made.set(text, place(isMagnesafe ? `track${number}Enc` : `track${number}`));
+      made[place(isMagnesafe ? `track${number}EncLength` : `track${number}Length`)] = text.length;
+    }
+    made[place("track2DecodeStatus")] = 1;
+    made[place("cardEncodeType")] = 1;
+    const { tracks, encoding } = codec.decode(made);
+    t.equal(encoding, "aamva");
+    t.strictSame(
+      tracks.map(({ clear, state }) => clearText(clear) ?? state),
+      ["%B1?", "error", ";3?"],
+    );
+  }
 });
 
 t.test("both published reports encode to the same bytes", async (t) => {

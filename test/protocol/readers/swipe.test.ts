@@ -1,6 +1,6 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
 import type { EncryptedSwipe } from "@swipewire/protocol/card/swipe";
-import { deriveInitialKey, deriveTransactionKey } from "@swipewire/protocol/crypto/dukpt-tdes";
+import { deriveInitialKey, deriveTransactionKey, usageKey } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { decryptReaderBlock, encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { detectFamily, readerFamilies } from "@swipewire/protocol/readers/families";
 import { openSwipe, type ReaderDecryption } from "@swipewire/protocol/readers/open-swipe";
@@ -8,7 +8,7 @@ import type { ReaderFrame, ReaderTrack } from "@swipewire/protocol/readers/reade
 import { swipeFromFrame, wipeFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import t from "tap";
-import { ascii, clearText, hex, idtech, magtek } from "./frame-samples.ts";
+import { ascii, clearText, hex, hexOf, idtech, magtek } from "./frame-samples.ts";
 
 const bdk = hex(magtek.bdk);
 const decrypt: ReaderDecryption = (scheme, ksn, ciphertext) => decryptReaderBlock(bdk, scheme, ksn, ciphertext);
@@ -35,6 +35,39 @@ t.test("ID TECH's original frame opens to its published tracks, without their LR
     [track1, track2, track3Clear].map((text, n) => [n + 1, text.slice(0, -1)]),
   );
   t.strictSame(cardFacts(original()), { maskedPan: "4266********9999" });
+});
+
+t.test("the published tracks encrypt to the ciphertext of the published frames", async (t) => {
+  const { expected, session_key_pin_variant } = magtek.hid_level3_encrypted;
+  const { track1, track2, dataKey } = idtech.original_format;
+  const readers = [
+    { swipe: example11(), usage: "pin", key: session_key_pin_variant, texts: Object.values(expected) },
+    { swipe: original(), usage: "data-request", key: dataKey, texts: [track1 + track2] },
+  ] as const;
+  for (const { swipe, usage, key, texts } of readers) {
+    const transactionKey = deriveTransactionKey(deriveInitialKey(bdk, swipe.ksn), swipe.ksn);
+    t.equal(hexOf(usageKey(transactionKey, usage)), key);
+    t.strictSame(
+      texts.map((text) => hexOf(encryptReaderBlock(transactionKey, swipe.scheme, ascii(text)))),
+      swipe.blocks.map(({ ciphertext }) => hexOf(ciphertext)),
+    );
+  }
+});
+
+t.test("MagTek's example 11 also opens to its published MagnePrint and session id", async (t) => {
+  const frame = readerFamilies["magtek-magnesafe"].decode(hex(magtek.hid_level3_encrypted.report));
+  const field = (name: string) => frame.fields?.find((field) => field.name === name)?.bytes ?? new Uint8Array();
+  const { ksn, magnePrint, sessionId } = magtek.hid_level3_encrypted;
+  const opened = (ciphertext: Uint8Array) => decryptReaderBlock(bdk, "tdes-dukpt-pin-cbc", hex(ksn), ciphertext);
+  const [length = 0] = field("magnePrintAbsoluteLength");
+  const print = field("magnePrint").subarray(0, Math.ceil(length / 8) * 8);
+  t.equal(
+    opened(print)
+      .use(hexOf)
+      ?.slice(0, length * 2),
+    magnePrint,
+  );
+  t.equal(opened(field("encryptedSessionId")).use(hexOf), sessionId);
 });
 
 t.test("a frame outlives the bytes it came in, also where they are a Node Buffer", async (t) => {
