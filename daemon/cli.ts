@@ -1,5 +1,7 @@
+import { access, constants } from "node:fs/promises";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
+import { readerProfiles } from "@swipewire/protocol/readers/profiles";
 import { Minutes, systemClock } from "@swipewire/protocol/time";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { pino } from "pino";
@@ -7,6 +9,8 @@ import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { startDaemon } from "./daemon.ts";
 import { askStatus } from "./doctor/ask-status.ts";
+import { examine } from "./doctor/doctor.ts";
+import { findingsText } from "./doctor/finding.ts";
 import { statusText } from "./doctor/status-text.ts";
 import { enrol } from "./enrolment/enrol.ts";
 import { ConfigInvalid } from "./errors.ts";
@@ -90,6 +94,25 @@ async function showStatus(flags: Flags & { json?: true }): Promise<void> {
   say(flags.json ? JSON.stringify(status) : statusText(status));
 }
 
+const mayOpen = (path: string) =>
+  access(path, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+
+async function doctor(flags: Flags & { json?: true }): Promise<void> {
+  const findings = await examine({
+    config: configOf(flags),
+    devices: () => systemDevices.list(),
+    profiles: readerProfiles,
+    mayOpen,
+    loadLibraries: async () => void (await Promise.all([import("node-hid"), import("usb")])),
+    clock: systemClock,
+  });
+  say(flags.json ? JSON.stringify(findings) : findingsText(findings));
+  if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = 1;
+}
+
 /** What went wrong, what it means, what to do: a line each, and no stack trace. */
 function fail(error: unknown): void {
   if (error instanceof ConfigInvalid) {
@@ -134,6 +157,12 @@ export async function main(argv: string[]): Promise<void> {
     .option("--json", "as JSON, for programs")
     .option(...config)
     .action(showStatus);
+  program
+    .command("doctor")
+    .description("look at all that a terminal needs, and say what to do about what is wrong")
+    .option("--json", "as JSON, for programs")
+    .option(...config)
+    .action(doctor);
   program
     .command("udev-rules")
     .description("print udev rules that let a group open the readers that the daemon knows")

@@ -37,8 +37,7 @@ export class TestGateway {
     this.#client.on("error", () => {});
     this.#client.on("connect", () => {
       this.#client.subscribe([topics.everyUp, topics.everyPresence], { qos: 1 }, () => {
-        const online = { v: 1, state: "online", at: new Date().toISOString() };
-        this.#client.publish(topics.gatewayPresence, JSON.stringify(online), { qos: 1, retain: true });
+        this.announce("online");
       });
     });
     this.#client.on("message", (topic, payload) => {
@@ -71,6 +70,11 @@ export class TestGateway {
 
   sendRaw(payload: string): void {
     this.#client.publish(topics.down(this.#terminal), payload, { qos: 1 });
+  }
+
+  announce(state: "online" | "offline"): void {
+    const presence = { v: 1, state, at: new Date().toISOString() };
+    this.#client.publish(topics.gatewayPresence, JSON.stringify(presence), { qos: 1, retain: true });
   }
 
   async close(): Promise<void> {

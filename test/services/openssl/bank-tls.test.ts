@@ -1,8 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createServer, type TlsOptions } from "node:tls";
 import { type BankTls, dialTls } from "@swipewire/gateway/acquirer/dial";
 import { Seconds } from "@swipewire/protocol/time";
@@ -19,28 +16,9 @@ import {
 } from "../../gateway/acquirer/bank-and-acquirer.ts";
 import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock } from "../../simulated-clock.ts";
+import { certificateFolder } from "./certificates.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "swipewire-tls-"));
-t.teardown(() => rmSync(folder, { recursive: true }));
-const file = (name: string) => join(folder, name);
-
-/** Makes NAME.pem and NAME.key, by itself or from an authority. */
-function certificate(name: string, subjectAltName: string, authority?: string): void {
-  const files = ["-keyout", file(`${name}.key`), "-out", file(`${name}.pem`)];
-  const issuer = authority ? ["-CA", file(`${authority}.pem`), "-CAkey", file(`${authority}.key`)] : [];
-  const kind = authority ? ["-addext", "basicConstraints=CA:FALSE"] : [];
-  execFileSync(
-    "openssl",
-    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "2"].concat(
-      ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${subjectAltName}`],
-      files,
-      issuer,
-      kind,
-    ),
-    { stdio: "ignore" },
-  );
-  chmodSync(file(`${name}.key`), 0o600);
-}
+const { file, certificate } = certificateFolder(t);
 
 certificate("authority", "DNS:authority.test");
 certificate("stranger", "DNS:stranger.test");

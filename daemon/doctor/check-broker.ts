@@ -1,0 +1,75 @@
+import { once } from "node:events";
+import { isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { type Instant, Seconds } from "@swipewire/protocol/time";
+import { connectAsync, ErrorWithReasonCode } from "mqtt";
+import type { Identity } from "../state/identity.ts";
+import type { Finding } from "./finding.ts";
+
+const PATIENCE = Seconds(8);
+const DAY = 86_400_000;
+const EXPIRES_SOON = 14;
+const subject = "broker";
+
+/**
+ * Connects to the broker as the terminal does. Not while its daemon runs: a broker cuts the older of two connections
+ * with one client id (MQTT 3.1.1 3.1.4).
+ */
+export async function checkBroker({ terminal, mqtt: { url, username, password } }: Identity): Promise<Finding> {
+  const where = new URL(url).host;
+  try {
+    const client = await connectAsync(
+      url,
+      { clientId: terminal, username, password, protocolVersion: 4, connectTimeout: PATIENCE, reconnectPeriod: 0 },
+      false,
+    );
+    await client.endAsync(true);
+    return { subject, verdict: "good", says: `${where} takes this terminal` };
+  } catch (error) {
+    // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
+    if (error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5)) {
+      const todo = "It was revoked, or enrolled anew elsewhere: enrol it again with a new token";
+      return { subject, verdict: "bad", says: `${where} refuses this terminal`, todo };
+    }
+    const cause = error instanceof Error && "code" in error ? ` (${error.code})` : "";
+    const todo = "See that the network is up, that the name is right, and that a firewall lets this port through";
+    return { subject, verdict: "bad", says: `${where} cannot be reached${cause}`, todo };
+  }
+}
+
+/** The certificate that the broker shows: is it trusted, and how long is it good for? None on a clear connection. */
+export async function checkBrokerCertificate(
+  { mqtt: { url } }: Pick<Identity, "mqtt">,
+  now: Instant,
+): Promise<Finding[]> {
+  const { protocol, hostname, port } = new URL(url);
+  if (protocol !== "mqtts:" && protocol !== "wss:") return [];
+  const subject = "certificate";
+  const defaultPort = protocol === "wss:" ? 443 : 8883;
+  const socket = connectTls({
+    host: hostname,
+    port: port === "" ? defaultPort : Number(port),
+    // RFC 6066 3: a name, never an address.
+    ...(isIP(hostname) === 0 && { servername: hostname }),
+    // It is looked at here, and nothing is sent.
+    rejectUnauthorized: false,
+  });
+  try {
+    await once(socket, "secureConnect", { signal: AbortSignal.timeout(PATIENCE) });
+    if (!socket.authorized) {
+      const says = `the broker's is not trusted (${socket.authorizationError?.message ?? socket.authorizationError})`;
+      const todo = "Install the authority that signed it, or set this machine's clock if it is far off";
+      return [{ subject, verdict: "bad", says, todo }];
+    }
+    const until = new Date(socket.getPeerCertificate().valid_to);
+    const days = Math.floor((until.getTime() - now) / DAY);
+    const says = `the broker's is trusted until ${until.toISOString()}`;
+    if (days >= EXPIRES_SOON) return [{ subject, verdict: "good", says }];
+    return [{ subject, verdict: "doubtful", says: `${says}, ${days} days`, todo: "Have the broker's people renew it" }];
+  } catch {
+    // Whether it can be reached is the other check's.
+    return [];
+  } finally {
+    socket.destroy();
+  }
+}

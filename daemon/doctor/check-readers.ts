@@ -1,0 +1,76 @@
+import { MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
+import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import type { PluggedDevice } from "../readers/device-source.ts";
+import { profileFor, recognise } from "../readers/profile-match.ts";
+import type { Finding } from "./finding.ts";
+
+export interface ReaderCheck {
+  readonly devices: () => Promise<readonly PluggedDevice[]>;
+  readonly profiles: readonly ReaderProfile[];
+  /** Paths of the config's own readers. */
+  readonly configured: readonly string[];
+  /** May this user read and write the device file? */
+  readonly mayOpen: (path: string) => Promise<boolean>;
+  /** Loads what opens HID devices and keyboards. */
+  readonly loadLibraries: () => Promise<void>;
+}
+
+const RULES = "swipewire-daemon udev-rules > /etc/udev/rules.d/70-swipewire.rules, then plug it in again";
+
+/** What is plugged in, which profile fits and why, and whether it can be opened. */
+export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
+  const { devices, profiles, configured, mayOpen } = check;
+  const plugged = await devices();
+  const recognised = recognise(plugged, profiles);
+  const findings = await Promise.all([
+    librariesFinding(check),
+    ...plugged.map(async (device): Promise<Finding> => {
+      const subject = `usb ${idsOf(device)}`;
+      const shown = `${device.shownAs} at port ${device.port}`;
+      const profile = profileFor(device, profiles);
+      if (!profile) return { subject, verdict: "good", says: `${shown}: no reader that is known` };
+      if (!recognised.some((reader) => reader.device === device)) {
+        return { subject, verdict: "good", says: `${shown}: another face of a reader of this list` };
+      }
+      const says = `${shown}: ${profile.name}, by its ${reasonOf(profile)}`;
+      const file = fileOf(device);
+      if (await mayOpen(file)) return { subject, verdict: "good", says: `${says}; ${file} can be opened` };
+      return { subject, verdict: "bad", says: `${says}; ${file} may not be opened by this user`, todo: RULES };
+    }),
+    ...configured.map(async (path): Promise<Finding> => {
+      const subject = "serial reader";
+      if (await mayOpen(path)) return { subject, verdict: "good", says: `${path} can be opened` };
+      const todo = "See that it is plugged in, that its path is right, and that this user is in the file's group";
+      return { subject, verdict: "bad", says: `${path} is not there, or may not be opened by this user`, todo };
+    }),
+  ]);
+  if (recognised.length + configured.length > 0) return findings;
+  const todo = "Plug one in. If it is, its model is not known: see the readers' table of the daemon's readme";
+  return [...findings, { subject: "reader", verdict: "bad", says: "none is plugged in, and none configured", todo }];
+}
+
+async function librariesFinding({ loadLibraries }: ReaderCheck): Promise<Finding> {
+  const subject = "usb libraries";
+  try {
+    await loadLibraries();
+    return { subject, verdict: "good", says: "libusb and libudev are here" };
+  } catch {
+    const says = "HID and keyboard readers cannot be opened, and what is plugged in is seen late";
+    return { subject, verdict: "doubtful", says, todo: "apt-get install libusb-1.0-0 libudev1" };
+  }
+}
+
+const idsOf = ({ vendorId, productId }: PluggedDevice) =>
+  [vendorId, productId].map((id) => id.toString(16).padStart(4, "0")).join(":");
+
+function reasonOf({ vendorId, productId, usagePage }: ReaderProfile): string {
+  if (vendorId === undefined) return usagePage === MSR_USAGE_PAGE ? "HID POS usage page 0x8E" : "usage page";
+  return productId === undefined ? "vendor id" : "product id";
+}
+
+/** A keyboard is taken by the device itself, as the kernel names it under /dev/bus/usb. */
+function fileOf({ shownAs, address }: PluggedDevice): string {
+  if (shownAs !== "keyboard") return address;
+  const [bus = "", device = ""] = address.split(":").map((number) => number.padStart(3, "0"));
+  return `/dev/bus/usb/${bus}/${device}`;
+}

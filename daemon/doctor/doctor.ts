@@ -1,0 +1,79 @@
+import { SwipewireError } from "@swipewire/protocol/failure";
+import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
+import type { Clock } from "@swipewire/protocol/time";
+import type { DaemonConfig } from "../config/config-schema.ts";
+import { DaemonNotRunning, LocalApiOutOfReach } from "../errors.ts";
+import { type Identity, loadIdentity } from "../state/identity.ts";
+import { askStatus } from "./ask-status.ts";
+import { checkBroker, checkBrokerCertificate } from "./check-broker.ts";
+import { checkClock, checkDisk, clockKept } from "./check-machine.ts";
+import { checkReaders, type ReaderCheck } from "./check-readers.ts";
+import type { Finding } from "./finding.ts";
+
+export interface Examination extends Omit<ReaderCheck, "configured"> {
+  readonly config: DaemonConfig;
+  readonly clock: Clock;
+}
+
+/** Looks at all that a terminal needs, whether or not its daemon runs. Changes nothing. */
+export async function examine({ config, clock, ...readers }: Examination): Promise<readonly Finding[]> {
+  const { stateDir } = config;
+  const identity = await looked("identity", () => loadIdentity(stateDir));
+  const running = await looked("daemon", () => askStatus(config));
+  return [
+    identity.finding ?? { subject: "identity", verdict: "good", says: `enrolled as ${identity.value.terminal}` },
+    running.finding ? notRunning(running.finding, running.error) : daemonFinding(running.value),
+    ...(identity.value ? await uplinkFindings(identity.value, running.value, clock) : []),
+    ...(await checkReaders({ ...readers, configured: config.readers.map(({ path }) => path) })),
+    checkClock(await clockKept()),
+    ...(identity.value ? [await checkDisk(stateDir)] : []),
+  ];
+}
+
+type Looked<Value> =
+  | { readonly value: Value; readonly finding?: undefined; readonly error?: undefined }
+  | { readonly value?: undefined; readonly finding: Finding; readonly error: SwipewireError };
+
+async function looked<Value>(subject: string, look: () => Promise<Value>): Promise<Looked<Value>> {
+  try {
+    return { value: await look() };
+  } catch (error) {
+    if (!(error instanceof SwipewireError)) throw error;
+    return { finding: { subject, verdict: "bad", says: error.message, todo: error.text.todo }, error };
+  }
+}
+
+/** It is no fault that it does not run when it is looked at before its first start. */
+const notRunning = (finding: Finding, error: SwipewireError): Finding =>
+  error instanceof DaemonNotRunning || error instanceof LocalApiOutOfReach
+    ? { ...finding, verdict: "doubtful" }
+    : finding;
+
+function daemonFinding({ version, startedAt, step, readers }: TerminalStatus): Finding {
+  const subject = "daemon";
+  const says = `version ${version} runs since ${startedAt}, at step ${step}`;
+  const kept = readers.filter(({ problem }) => problem !== undefined);
+  if (kept.length === 0) return { subject, verdict: "good", says };
+  const problems = kept.map(({ name, problem }) => `${name}: ${problem}`).join("; ");
+  return { subject, verdict: "bad", says: `${says}; ${problems}`, todo: "Look the codes up in the error table" };
+}
+
+async function uplinkFindings(
+  identity: Identity,
+  running: TerminalStatus | undefined,
+  clock: Clock,
+): Promise<readonly Finding[]> {
+  const certificate = await checkBrokerCertificate(identity, clock.now());
+  if (!running) return [await checkBroker(identity), ...certificate];
+  const { broker, gateway, problem } = running.uplink;
+  const todo = "See that the network is up and the broker runs; look the code up in the error table";
+  const says = `not connected (${problem ?? "connecting"})`;
+  if (!broker) return [{ subject: "broker", verdict: "bad", says, todo }, ...certificate];
+  const reached: Finding = { subject: "gateway", verdict: "good", says: "within reach" };
+  const missing = { says: "out of reach behind its broker", todo: "Have the gateway's people look after it" };
+  return [
+    { subject: "broker", verdict: "good", says: "connected" },
+    ...certificate,
+    gateway ? reached : { ...reached, verdict: "bad", ...missing },
+  ];
+}

@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DaemonConfig } from "@swipewire/daemon/config/config-schema";
+import { checkClock } from "@swipewire/daemon/doctor/check-machine";
+import { examine } from "@swipewire/daemon/doctor/doctor";
+import { type Finding, findingsText } from "@swipewire/daemon/doctor/finding";
+import type { PluggedDevice } from "@swipewire/daemon/readers/device-source";
+import { type Identity, saveIdentity } from "@swipewire/daemon/state/identity";
+import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
+import { readerProfiles } from "@swipewire/protocol/readers/profiles";
+import { systemClock } from "@swipewire/protocol/time";
+import t, { type Test } from "tap";
+import { PASSWORD, startTerminal } from "../running-terminal.ts";
+import { startBroker } from "../test-broker.ts";
+
+const TERMINAL = "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e";
+const key = "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08";
+
+const magtek: PluggedDevice = {
+  address: "/dev/hidraw3",
+  shownAs: "hid",
+  vendorId: 0x0801,
+  productId: 0x0011,
+  usagePage: 0xff00,
+  port: "1-2",
+};
+const keyboard: PluggedDevice = {
+  address: "1:7:0",
+  shownAs: "keyboard",
+  vendorId: 0x0801,
+  productId: 0x0001,
+  port: "1-3",
+};
+const mouse: PluggedDevice = { ...magtek, address: "/dev/hidraw0", vendorId: 0x046d, productId: 0xc077, port: "1-4" };
+const standard: PluggedDevice = { ...mouse, address: "/dev/hidraw5", usagePage: 0x8e, port: "1-5" };
+
+async function folder(t: Test, identity?: Pick<Identity, "terminal" | "mqtt">): Promise<string> {
+  const path = mkdtempSync(join(tmpdir(), "swipewire-doctor-"));
+  t.teardown(() => rmSync(path, { recursive: true }));
+  if (identity) {
+    await saveIdentity(path, {
+      ...identity,
+      sealingKeys: [{ kty: "OKP", crv: "X25519", x: key }],
+      signingKey: { kty: "OKP", crv: "Ed25519", x: key, d: key },
+    });
+  }
+  return path;
+}
+
+const configFor = (stateDir: string, more: Partial<DaemonConfig> = {}): DaemonConfig => ({
+  stateDir,
+  log: { level: "info" },
+  localApi: { port: 0, allowedOrigins: [] },
+  readers: [],
+  ...more,
+});
+
+const look = (
+  config: DaemonConfig,
+  devices: readonly PluggedDevice[] = [magtek],
+  shut: readonly string[] = [],
+  loadLibraries = async () => {},
+) =>
+  examine({
+    config,
+    devices: async () => devices,
+    profiles: readerProfiles,
+    mayOpen: async (path) => !shut.includes(path),
+    loadLibraries,
+    clock: systemClock,
+  });
+
+const of = (findings: readonly Finding[], subject: string) => findings.filter((finding) => finding.subject === subject);
+
+t.test("a terminal before its first start, whose broker takes it", async (t) => {
+  const broker = await startBroker(PASSWORD);
+  t.teardown(() => broker.kill());
+  const mqtt = { url: broker.url, username: TERMINAL, password: PASSWORD };
+  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }));
+  const findings = await look(config, [magtek, keyboard, standard, mouse]);
+  t.match(of(findings, "identity"), [{ verdict: "good", says: `enrolled as ${TERMINAL}` }]);
+  t.match(of(findings, "daemon"), [{ verdict: "doubtful" }]);
+  t.match(of(findings, "broker"), [{ verdict: "good", says: /takes this terminal/ }]);
+  t.match(of(findings, "disk"), [{ says: /MB free/ }]);
+  t.match(of(findings, "usb 0801:0011"), [
+    { verdict: "good", says: /port 1-2: MagTek MagneSafe HID, by its product id/ },
+  ]);
+  t.match(of(findings, "usb 0801:0001"), [
+    { verdict: "good", says: /keyboard.*\/dev\/bus\/usb\/001\/007 can be opened/ },
+  ]);
+  t.match(of(findings, "usb 046d:c077"), [
+    { says: /HID POS magnetic stripe reader, by its HID POS usage page 0x8E/ },
+    { verdict: "good", says: /no reader that is known/ },
+  ]);
+  t.strictSame(of(findings, "reader"), []);
+});
+
+t.test("each thing that is wrong is said, with what to do", async (t) => {
+  const nothing = await look(configFor(await folder(t)), []);
+  t.match(of(nothing, "identity"), [{ verdict: "bad", todo: /swipewire-daemon enrol/ }]);
+  t.match(of(nothing, "reader"), [{ verdict: "bad", todo: /Plug one in/ }]);
+  t.strictSame(of(nothing, "broker"), [], "whose broker?");
+
+  const broker = await startBroker(PASSWORD);
+  t.teardown(() => broker.kill());
+  const refused = { url: broker.url, username: TERMINAL, password: "another-password-0123" };
+  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt: refused }), {
+    readers: [{ transport: "serial", name: "counter", path: "/dev/ttyUSB9", baudRate: 9600, family: "ascii" }],
+  });
+  const shut = ["/dev/ttyUSB9", "/dev/hidraw3"];
+  const findings = await look(config, [magtek], shut, () => Promise.reject(new Error("no libudev.so.1")));
+  t.match(of(findings, "broker"), [{ verdict: "bad", says: /refuses this terminal/, todo: /enrol it again/ }]);
+  t.match(of(findings, "usb 0801:0011"), [{ verdict: "bad", todo: /udev-rules/ }]);
+  t.match(of(findings, "serial reader"), [{ verdict: "bad", says: /ttyUSB9/ }]);
+  t.match(of(findings, "usb libraries"), [{ verdict: "doubtful", todo: /libudev1/ }]);
+  const text = findingsText(findings);
+  t.match(text, /^WRONG +broker +127\.0\.0\.1:\d+ refuses this terminal\n {8,}It was revoked/m);
+  t.notMatch(text, /another-password/);
+
+  await broker.kill();
+  const away = await look(config);
+  t.match(of(away, "broker"), [{ verdict: "bad", says: /cannot be reached \(ECONNREFUSED\)/ }]);
+});
+
+t.test("a running terminal is asked, and its connection left alone", async (t) => {
+  const reader = new InProcessTransport({ family: "ascii", name: "counter reader" });
+  const { daemon, broker, stateDir, until, terminal, gateway } = await startTerminal(t, [reader]);
+  await until(({ gateway }) => gateway);
+  await saveIdentity(stateDir, {
+    terminal,
+    mqtt: { url: broker.url, username: terminal, password: PASSWORD },
+    sealingKeys: [{ kty: "OKP", crv: "X25519", x: key }],
+    signingKey: { kty: "OKP", crv: "Ed25519", x: key, d: key },
+  });
+  const localApi = { port: Number(new URL(daemon.localApi.url).port), allowedOrigins: [] };
+  const config = configFor(stateDir, { localApi });
+  const well = await look(config);
+  t.match(of(well, "daemon"), [{ verdict: "good", says: /at step idle/ }]);
+  t.match(of(well, "broker"), [{ verdict: "good", says: "connected" }]);
+  t.match(of(well, "gateway"), [{ verdict: "good" }]);
+  t.ok(daemon.status().uplink.broker);
+
+  gateway.announce("offline");
+  await until(({ gateway }) => !gateway);
+  t.match(of(await look(config), "gateway"), [{ verdict: "bad", says: /out of reach/ }]);
+  await broker.kill();
+  t.match(of(await look(config), "broker"), [{ verdict: "bad", says: /uplink_broker_unreachable/ }]);
+});
+
+t.test("says who keeps the clock", async (t) => {
+  t.match(checkClock("yes"), { verdict: "good" });
+  t.match(checkClock("no"), { verdict: "doubtful", todo: /set-ntp/ });
+  t.match(checkClock(undefined), { verdict: "doubtful" });
+});
