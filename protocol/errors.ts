@@ -8,8 +8,21 @@ export class SensitiveBytesWiped extends failure("sensitive_bytes_wiped", {
 
 export class EnvelopeUnreadable extends failure("envelope_unreadable", {
   what: "A sealed swipe could not be decrypted.",
-  means: "It was altered on the way, or sealed to a key this gateway does not hold. Nothing was charged.",
-  todo: "Swipe again. If it repeats, enrol the terminal anew so that it learns the gateway's present key.",
+  means: "It was altered on the way, or is no sealed swipe at all. Nothing was charged.",
+  todo: "Swipe again. If it repeats, bring daemon and gateway to the same release.",
+}) {}
+
+export class EnvelopeKeyUnknown extends failure("envelope_key_unknown", {
+  what: "A swipe was sealed to a key that the gateway does not have, or no longer.",
+  means: "It could not be opened. Nothing was charged.",
+  todo: "Swipe again: the terminal asks for the gateway's present key by itself. If it repeats, enrol the terminal anew.",
+}) {}
+
+export class SealingKeysRefused extends failure("sealing_keys_refused", {
+  what: "An answer about the gateway's sealing keys is not the gateway's.",
+  means:
+    "It was altered on the way, made by someone else, or the gateway's key store was made anew. The terminal goes on sealing to the key it has.",
+  todo: "If the key store was made anew, enrol the terminal anew. Otherwise find out who can write to the broker.",
 }) {}
 
 export class EnvelopeSignatureInvalid extends failure("envelope_signature_invalid", {
