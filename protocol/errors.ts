@@ -447,3 +447,27 @@ export class SwipeUncertain extends failure("swipe_uncertain", {
   means: "Nothing was charged. A second swipe that reads the same will be believed.",
   todo: "Swipe the same card again.",
 }) {}
+
+export class ModemInput extends failure("modem_input", {
+  what: "A sound input or output is set up as the framed modem cannot use it.",
+  means: "No reader can be heard there.",
+  todo: "Use a sample rate of 8,000 to 192,000 Hz that has at least 10 samples for 3 bits, and 1200, 2400, 4800 or 9600 Bd.",
+}) {}
+
+export class ModemFrameDamaged extends failure("modem_frame_damaged", {
+  what: "A reader's frame arrived over the sound input with errors.",
+  means: "It was dropped: its check sum is wrong. Nothing was charged.",
+  todo: "Swipe again. If it repeats, push the plug in whole, and bring the input's gain to where it does not clip.",
+}) {}
+
+export class ModemFrameCut extends failure("modem_frame_cut", {
+  what: "A reader's frame on the sound input stopped midway.",
+  means: "The plug was pulled, or the reader lost its power. Nothing was charged.",
+  todo: "Push the plug in whole and swipe again.",
+}) {}
+
+export class ModemMessageInvalid extends failure("modem_message_invalid", {
+  what: "A whole frame arrived over the sound input, but it holds no message of the framed modem.",
+  means: "It was dropped. The reader speaks another version, or its firmware is at fault.",
+  todo: "Bring the reader's firmware to what hardware-docs/framed-modem.md specifies.",
+}) {}
