@@ -1,7 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
-import { readerProfiles } from "@swipewire/protocol/readers/profiles";
 import { Minutes, systemClock } from "@swipewire/protocol/time";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { pino } from "pino";
@@ -15,6 +14,8 @@ import { statusText } from "./doctor/status-text.ts";
 import { enrol } from "./enrolment/enrol.ts";
 import { ConfigInvalid } from "./errors.ts";
 import manifest from "./package.json" with { type: "json" };
+import { withBuiltIn } from "./readers/profile-match.ts";
+import { profileTable } from "./readers/profile-table.ts";
 import { ReaderRegistry } from "./readers/reader-registry.ts";
 import { systemDevices } from "./readers/system-devices.ts";
 import { udevRules } from "./readers/udev-rules.ts";
@@ -51,6 +52,7 @@ async function run(flags: Flags): Promise<void> {
   );
   const finder = new ReaderRegistry({
     source: systemDevices,
+    profiles: withBuiltIn(config.profiles),
     taken: config.readers.map(({ path }) => path),
     clock,
     random,
@@ -101,10 +103,11 @@ const mayOpen = (path: string) =>
   );
 
 async function doctor(flags: Flags & { json?: true }): Promise<void> {
+  const config = configOf(flags);
   const findings = await examine({
-    config: configOf(flags),
+    config,
     devices: () => systemDevices.list(),
-    profiles: readerProfiles,
+    profiles: withBuiltIn(config.profiles),
     mayOpen,
     loadLibraries: async () => void (await Promise.all([import("node-hid"), import("usb")])),
     clock: systemClock,
@@ -167,8 +170,16 @@ export async function main(argv: string[]): Promise<void> {
     .command("udev-rules")
     .description("print udev rules that let a group open the readers that the daemon knows")
     .option("--group <name>", "the group of the daemon's user", groupName, "swipewire")
-    .action(({ group }: { group: string }) => {
-      say(udevRules(group));
+    .option(...config)
+    .action(({ group, ...flags }: Flags & { group: string }) => {
+      say(udevRules(group, withBuiltIn(configOf(flags).profiles)));
+    });
+  program
+    .command("profiles")
+    .description("check the config's profiles of readers, and list them with the built-in ones")
+    .option(...config)
+    .action((flags: Flags) => {
+      say(profileTable(withBuiltIn(configOf(flags).profiles)));
     });
   await program.parseAsync(argv).catch(fail);
 }

@@ -1,4 +1,5 @@
 import { streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
+import { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import Type from "typebox";
 
 const serialReader = Type.Object(
@@ -54,7 +55,15 @@ export const DaemonConfig = Type.Object(
       Type.Boolean({ default: true, description: "true or false: use the USB readers that are plugged in" }),
     ),
     readers: Type.Array(serialReader, { maxItems: 8, default: [], description: "a list of up to 8 readers" }),
+    profiles: Type.Array(ReaderProfile, {
+      maxItems: 64,
+      default: [],
+      description: "a list of up to 64 profiles of readers that the daemon does not know by itself",
+    }),
   },
-  { additionalProperties: false, description: "an object with stateDir, log, localApi, findReaders and readers" },
+  {
+    additionalProperties: false,
+    description: "an object with stateDir, log, localApi, findReaders, readers and profiles",
+  },
 );
 export type DaemonConfig = Type.Static<typeof DaemonConfig>;

@@ -1,12 +1,20 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { configReader } from "@swipewire/protocol/config/config-reader";
+import { lintProfiles } from "@swipewire/protocol/readers/profile-lint";
 import { ConfigInvalid } from "../errors.ts";
 import { DaemonConfig } from "./config-schema.ts";
 
 const PREFIX = "SWIPEWIRE_DAEMON_";
 
-const read = configReader(DaemonConfig, { prefix: PREFIX });
+const read = configReader(DaemonConfig, {
+  prefix: PREFIX,
+  check: ({ profiles }) =>
+    lintProfiles(profiles).map(({ at, field, text }) => ({
+      path: ["profiles", at, ...(field ? [field] : [])].join("."),
+      text,
+    })),
+});
 
 export interface ConfigSources {
   /** Of the config file; without it the variable `SWIPEWIRE_DAEMON_CONFIG` names one, or there is none. */

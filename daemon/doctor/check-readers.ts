@@ -1,7 +1,6 @@
-import { MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
-import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import { idText, isBuiltIn, profileOf, type ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import type { PluggedDevice } from "../readers/device-source.ts";
-import { profileFor, recognise } from "../readers/profile-match.ts";
+import { recognise } from "../readers/profile-match.ts";
 import type { Finding } from "./finding.ts";
 
 export interface ReaderCheck {
@@ -15,7 +14,8 @@ export interface ReaderCheck {
   readonly loadLibraries: () => Promise<void>;
 }
 
-const RULES = "swipewire-daemon udev-rules > /etc/udev/rules.d/70-swipewire.rules, then plug it in again";
+const RULES =
+  "swipewire-daemon udev-rules (same --config) > /etc/udev/rules.d/70-swipewire.rules, then plug it in again";
 
 /** What is plugged in, which profile fits and why, and whether it can be opened. */
 export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
@@ -26,13 +26,14 @@ export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
     librariesFinding(check),
     ...plugged.map(async (device): Promise<Finding> => {
       const subject = `usb ${idsOf(device)}`;
-      const shown = `${device.shownAs} at port ${device.port}`;
-      const profile = profileFor(device, profiles);
+      const page = device.usagePage === undefined ? "" : `, usage page ${idText(device.usagePage)}`;
+      const shown = `${device.shownAs}${page} at port ${device.port}`;
+      const profile = profileOf(device, profiles);
       if (!profile) return { subject, verdict: "good", says: `${shown}: no reader that is known` };
       if (!recognised.some((reader) => reader.device === device)) {
         return { subject, verdict: "good", says: `${shown}: another face of a reader of this list` };
       }
-      const says = `${shown}: ${profile.name}, by its ${reasonOf(profile)}`;
+      const says = `${shown}: ${profile.name}${isBuiltIn(profile) ? "" : ", of the config"}, by its ${reasonOf(profile)}`;
       const file = fileOf(device);
       if (await mayOpen(file)) return { subject, verdict: "good", says: `${says}; ${file} can be opened` };
       return { subject, verdict: "bad", says: `${says}; ${file} may not be opened by this user`, todo: RULES };
@@ -45,7 +46,8 @@ export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
     }),
   ]);
   if (recognised.length + configured.length > 0) return findings;
-  const todo = "Plug one in. If it is, its model is not known: see the readers' table of the daemon's readme";
+  const todo =
+    "Plug one in. If it is, its model is not known: write a profile for it (hardware-docs/unknown-reader.md)";
   return [...findings, { subject: "reader", verdict: "bad", says: "none is plugged in, and none configured", todo }];
 }
 
@@ -60,11 +62,10 @@ async function librariesFinding({ loadLibraries }: ReaderCheck): Promise<Finding
   }
 }
 
-const idsOf = ({ vendorId, productId }: PluggedDevice) =>
-  [vendorId, productId].map((id) => id.toString(16).padStart(4, "0")).join(":");
+const idsOf = ({ vendorId, productId }: PluggedDevice) => [vendorId, productId].map(idText).join(":");
 
-function reasonOf({ vendorId, productId, usagePage }: ReaderProfile): string {
-  if (vendorId === undefined) return usagePage === MSR_USAGE_PAGE ? "HID POS usage page 0x8E" : "usage page";
+function reasonOf({ vendorId, productId }: ReaderProfile): string {
+  if (vendorId === undefined) return "usage page";
   return productId === undefined ? "vendor id" : "product id";
 }
 

@@ -1,19 +1,17 @@
-import { readerProfiles } from "@swipewire/protocol/readers/profiles";
-
-const hex = (id: number) => id.toString(16).padStart(4, "0");
+import { type ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
 
 /**
  * Rules for /etc/udev/rules.d that let a group open the readers of the profiles, and nothing else of the machine. A
- * reader of the standard's page has no id to know it by, so a rule looks for the page in its report descriptor.
+ * profile without a vendor has no id to know its readers by, so a rule looks for its page in their report descriptors.
  */
-export function udevRules(group: string, profiles = readerProfiles): string {
+export function udevRules(group: string, profiles: readonly ReaderProfile[] = readerProfiles): string {
   const grant = `GROUP="${group}", MODE="0660"`;
   const ids = profiles.flatMap(({ vendorId, productId }) => (vendorId === undefined ? [] : [{ vendorId, productId }]));
   const rules = ids.flatMap(({ vendorId, productId }) => {
     const match = (attribute: string) =>
       [
-        `${attribute}{idVendor}=="${hex(vendorId)}"`,
-        ...(productId === undefined ? [] : [`${attribute}{idProduct}=="${hex(productId)}"`]),
+        `${attribute}{idVendor}=="${vendorId}"`,
+        ...(productId === undefined ? [] : [`${attribute}{idProduct}=="${productId}"`]),
       ].join(", ");
     return [
       `SUBSYSTEM=="hidraw", ${match("ATTRS")}, ${grant}`,
@@ -24,12 +22,17 @@ export function udevRules(group: string, profiles = readerProfiles): string {
   });
   const pages = profiles.flatMap(({ vendorId, usagePage }) => (vendorId === undefined && usagePage ? [usagePage] : []));
   const byPage = pages.map((page) => {
-    // Of the bytes as od writes them: a usage page item (HID 1.11, 6.2.2.7), in one byte.
-    const item = `.05.${page.toString(16).padStart(2, "0")}`;
-    const look = `od -An -v -tx1 /sys%p/device/report_descriptor | tr -d \\\\n | grep -q ${item}`;
+    const look = `od -An -v -tx1 /sys%p/device/report_descriptor | tr -d \\\\n | grep -q ${usagePageItem(page)}`;
     return `SUBSYSTEM=="hidraw", PROGRAM=="/bin/sh -c '${look}'", ${grant}`;
   });
   return [`# Readers that swipewire-daemon knows. Made by: swipewire-daemon udev-rules --group ${group}`]
-    .concat([...new Set(rules)], byPage)
+    .concat([...new Set([...rules, ...byPage])])
     .join("\n");
+}
+
+/** Of the bytes as od writes them: a usage page item in one byte or in two, least first (HID 1.11, 6.2.2.2 and 6.2.2.7). */
+function usagePageItem(page: string): string {
+  const high = page.slice(0, 2);
+  const low = page.slice(2);
+  return high === "00" ? `.05.${low}` : `.06.${low}.${high}`;
 }

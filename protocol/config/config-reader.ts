@@ -10,11 +10,20 @@ export interface ConfigSources {
 /** The config, or what is wrong: a line each, of file or variable, field, what was given and what is allowed. */
 export type ConfigReading<C> = { readonly config: C } | { readonly problems: readonly string[] };
 
-export interface ConfigReaderOptions {
+/** What is wrong with a setting that fits its schema. */
+export interface ConfigProblem {
+  /** Dotted, as `http.port`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface ConfigReaderOptions<C> {
   /** Of the program's variables, with its underscore. */
   readonly prefix: string;
   /** What `format` in the schema means, beside `url`. */
   readonly formats?: Readonly<Record<string, (text: string) => boolean>>;
+  /** What the schema cannot say; asked only where the schema has nothing to say. */
+  readonly check?: (config: C) => readonly ConfigProblem[];
 }
 
 /**
@@ -26,7 +35,7 @@ export interface ConfigReaderOptions {
  */
 export function configReader<S extends Type.TSchema>(
   schema: S,
-  { prefix, formats = {} }: ConfigReaderOptions,
+  { prefix, formats = {}, check = () => [] }: ConfigReaderOptions<Type.Static<S>>,
 ): (sources: ConfigSources) => ConfigReading<Type.Static<S>> {
   const validate = new Ajv2020({
     allErrors: true,
@@ -56,13 +65,13 @@ export function configReader<S extends Type.TSchema>(
         problems.push(`${variable}: there is no such variable; allowed: ${[...variables.keys()].join(", ")}`);
       }
     }
-    if (!validate(settings)) {
-      const sourceOf = (path: string) =>
-        [...setBy].find(([field]) => path === field || path.startsWith(`${field}.`))?.[1] ?? file?.name ?? "config";
-      problems.push(...explain(validate.errors ?? [], sourceOf));
-    }
+    const sourceOf = (path: string) =>
+      [...setBy].find(([field]) => path === field || path.startsWith(`${field}.`))?.[1] ?? file?.name ?? "config";
+    if (!validate(settings)) return { problems: [...problems, ...explain(validate.errors ?? [], sourceOf)] };
     // The schema's own type is what `validate` has just established.
-    return problems.length > 0 ? { problems } : { config: settings as Type.Static<S> };
+    const config = settings as Type.Static<S>;
+    problems.push(...check(config).map(({ path, text }) => `${sourceOf(path)}: ${path}: ${text}`));
+    return problems.length > 0 ? { problems } : { config };
   };
 }
 

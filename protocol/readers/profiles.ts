@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { MSR_USAGE_PAGE } from "./hid-msr.ts";
+import type { ReaderFamily } from "./reader-frame.ts";
 
 /** What is known of readers of one model beside their family's rules. */
 export const READER_QUIRKS = {
@@ -10,45 +11,69 @@ export const READER_QUIRKS = {
 } as const;
 export type ReaderQuirk = keyof typeof READER_QUIRKS;
 
-const Id = Type.Integer({ minimum: 0, maximum: 0xffff });
+/** How a system shows a reader to its programs. */
+export type Face = "hid" | "keyboard" | "serial";
+
+/** Faces in which the frames of a family can come: whole in a HID report, or out of a stream of characters. */
+export const FACES: Readonly<Record<ReaderFamily, readonly Face[]>> = {
+  "magtek-sureswipe": ["hid"],
+  "magtek-magnesafe": ["hid"],
+  "magtek-keyboard": ["keyboard", "serial"],
+  idtech: ["hid", "keyboard", "serial"],
+  "idtech-keyboard": ["keyboard", "serial"],
+  "hid-msr": ["hid"],
+  ascii: ["keyboard", "serial"],
+};
+
+const FAMILIES = Object.keys(FACES) as readonly ReaderFamily[];
+const QUIRKS = Object.keys(READER_QUIRKS) as readonly ReaderQuirk[];
+
+const Id = (of: string) =>
+  Type.String({ pattern: "^[0-9a-f]{4}$", description: `${of}: four hex digits, small letters, such as "0acd"` });
 
 /**
  * How a reader is recognised and which family it speaks. Of vendor id, product id and usage page those that are given
- * must be the device's own; at least one is given.
+ * must be the device's own. What no schema can say, `lintProfiles` checks. Each `description` finishes the sentence
+ * "allowed: …".
  */
 export const ReaderProfile = Type.Object(
   {
-    /** For people, and unique. */
-    name: Type.String({ minLength: 1, maxLength: 80 }),
-    vendorId: Type.Optional(Id),
-    productId: Type.Optional(Id),
-    /** Of the device's application collection. */
-    usagePage: Type.Optional(Id),
-    /** What the system shows it as. Absent where that is not published. */
-    shownAs: Type.Optional(Type.Enum(["hid", "keyboard", "serial"])),
-    family: Type.Enum(["magtek-sureswipe", "magtek-magnesafe", "magtek-keyboard", "idtech", "hid-msr"]),
-    /** Of a serial reader, when it leaves the factory. */
-    baudRate: Type.Optional(Type.Integer({ minimum: 300, maximum: 921_600 })),
-    quirks: Type.Array(Type.Enum(Object.keys(READER_QUIRKS) as ReaderQuirk[]), { uniqueItems: true }),
+    /** Unique. */
+    name: Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" }),
+    vendorId: Type.Optional(Id("the USB vendor id")),
+    productId: Type.Optional(Id("the USB product id")),
+    usagePage: Type.Optional(Id("the usage page of a HID device's first collection")),
+    /** Absent where that is not published: then any face that the family can come in. */
+    shownAs: Type.Optional(
+      Type.Enum(["hid", "keyboard", "serial"], { description: "what the system shows it as: hid, keyboard, serial" }),
+    ),
+    family: Type.Enum(FAMILIES, { description: `what the reader sends: ${FAMILIES.join(", ")}` }),
+    baudRate: Type.Optional(
+      Type.Integer({ minimum: 300, maximum: 921_600, description: "of a serial reader: an integer, 300 to 921600" }),
+    ),
+    quirks: Type.Array(Type.Enum(QUIRKS, { description: `a quirk: ${QUIRKS.join(", ")}` }), {
+      uniqueItems: true,
+      default: [],
+      description: `a list of quirks, each once: ${QUIRKS.join(", ")}`,
+    }),
   },
-  {
-    additionalProperties: false,
-    anyOf: [{ required: ["vendorId"] }, { required: ["usagePage"] }],
-    dependentRequired: { productId: ["vendorId"] },
-  },
+  { additionalProperties: false, description: "a profile: an object with name, family, and vendorId or usagePage" },
 );
 export type ReaderProfile = Type.Static<typeof ReaderProfile>;
 
-const MAGTEK = 0x0801;
-const MAGTEK_PAGE = 0xff00;
-const ID_TECH = 0x0acd;
+const MAGTEK = "0801";
+const MAGTEK_PAGE = "ff00";
+const ID_TECH = "0acd";
+
+/** A USB id or usage page as profiles and `lsusb` write it. */
+export const idText = (id: number): string => id.toString(16).padStart(4, "0");
 
 /** MagTek D99875475-10; ID TECH from samples of its users; HID Point of Sale Usage Tables 1.02. */
 export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "MagTek keyboard emulation",
     vendorId: MAGTEK,
-    productId: 0x0001,
+    productId: "0001",
     shownAs: "keyboard",
     family: "magtek-keyboard",
     quirks: ["sureswipe-text"],
@@ -56,7 +81,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "MagTek SureSwipe HID",
     vendorId: MAGTEK,
-    productId: 0x0002,
+    productId: "0002",
     usagePage: MAGTEK_PAGE,
     shownAs: "hid",
     family: "magtek-sureswipe",
@@ -65,7 +90,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "MagTek MagneSafe HID",
     vendorId: MAGTEK,
-    productId: 0x0011,
+    productId: "0011",
     usagePage: MAGTEK_PAGE,
     shownAs: "hid",
     family: "magtek-magnesafe",
@@ -74,7 +99,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "MagTek MagneSafe HID insert reader",
     vendorId: MAGTEK,
-    productId: 0x0013,
+    productId: "0013",
     usagePage: MAGTEK_PAGE,
     shownAs: "hid",
     family: "magtek-magnesafe",
@@ -83,7 +108,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "MagTek MagneSafe wireless reader on its cable",
     vendorId: MAGTEK,
-    productId: 0x0014,
+    productId: "0014",
     usagePage: MAGTEK_PAGE,
     shownAs: "hid",
     family: "magtek-magnesafe",
@@ -92,7 +117,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "ID TECH serial over USB",
     vendorId: ID_TECH,
-    productId: 0x0520,
+    productId: "0520",
     shownAs: "serial",
     family: "idtech",
     baudRate: 9600,
@@ -101,41 +126,67 @@ export const readerProfiles: readonly ReaderProfile[] = [
   {
     name: "ID TECH Spectrum III",
     vendorId: ID_TECH,
-    productId: 0x0630,
+    productId: "0630",
     shownAs: "serial",
     family: "idtech",
     quirks: [],
   },
-  { name: "ID TECH Spectrum III hybrid", vendorId: ID_TECH, productId: 0x0401, family: "idtech", quirks: [] },
+  { name: "ID TECH Spectrum III hybrid", vendorId: ID_TECH, productId: "0401", family: "idtech", quirks: [] },
   { name: "ID TECH", vendorId: ID_TECH, family: "idtech", quirks: ["product-id-varies"] },
-  { name: "HID POS magnetic stripe reader", usagePage: MSR_USAGE_PAGE, shownAs: "hid", family: "hid-msr", quirks: [] },
+  {
+    name: "HID POS magnetic stripe reader",
+    usagePage: idText(MSR_USAGE_PAGE),
+    shownAs: "hid",
+    family: "hid-msr",
+    quirks: [],
+  },
 ];
 
+/** What a system tells of a device, of one of its faces. */
 export interface DeviceIds {
   readonly vendorId: number;
   readonly productId: number;
   /** Of a HID device. */
   readonly usagePage?: number;
+  /** Any face where it is absent. */
+  readonly shownAs?: Face;
 }
 
+/** The faces of a device that a profile can fit; none where it contradicts itself. */
+export function facesOf({ family, shownAs, usagePage }: ReaderProfile): readonly Face[] {
+  return FACES[family].filter(
+    (face) => (shownAs === undefined || face === shownAs) && (usagePage === undefined || face === "hid"),
+  );
+}
+
+/** Or the operator's own? */
+export const isBuiltIn = (profile: ReaderProfile): boolean => readerProfiles.includes(profile);
+
 /**
- * The profile that fits a device. A usage page is a fact of the descriptor that came with the device, so the standard
- * page goes before a maker's id; after that a product goes before a vendor.
- *
- * @param profiles of several that fit equally well the first one wins
+ * Of two profiles that fit a device the one with the higher rank is taken: any of the operator's goes before one of
+ * {@link readerProfiles}. A usage page is a fact of the descriptor that came with the device, so the standard page goes
+ * before a maker's id; after that a product goes before a vendor.
  */
+export function rankOf(profile: ReaderProfile): number {
+  const own = isBuiltIn(profile) ? 0 : 3;
+  return own + (profile.vendorId === undefined ? 3 : profile.productId === undefined ? 1 : 2);
+}
+
+/** The profile that fits a device. @param profiles of several with the same rank the first one wins */
 export function profileOf(
   device: DeviceIds,
   profiles: readonly ReaderProfile[] = readerProfiles,
 ): ReaderProfile | undefined {
+  const vendor = idText(device.vendorId);
+  const product = idText(device.productId);
+  const page = device.usagePage === undefined ? undefined : idText(device.usagePage);
   const fitting = profiles.filter(
-    ({ vendorId, productId, usagePage }) =>
-      (vendorId === undefined || vendorId === device.vendorId) &&
-      (productId === undefined || productId === device.productId) &&
-      (usagePage === undefined || device.usagePage === undefined || usagePage === device.usagePage) &&
-      (vendorId !== undefined || usagePage === device.usagePage),
+    (profile) =>
+      (profile.vendorId === undefined || profile.vendorId === vendor) &&
+      (profile.productId === undefined || profile.productId === product) &&
+      (profile.usagePage === undefined || page === undefined || profile.usagePage === page) &&
+      (profile.vendorId !== undefined || profile.usagePage === page) &&
+      (device.shownAs === undefined || facesOf(profile).includes(device.shownAs)),
   );
-  const rank = ({ vendorId, productId }: ReaderProfile) =>
-    productId !== undefined ? 2 : vendorId !== undefined ? 1 : 3;
-  return fitting.toSorted((a, b) => rank(b) - rank(a))[0];
+  return fitting.toSorted((a, b) => rankOf(b) - rankOf(a))[0];
 }

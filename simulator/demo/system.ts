@@ -106,7 +106,7 @@ export async function startTerminal(options: TerminalOptions): Promise<Pick<Syst
   const { identity } = await enrol({ gateway: gatewayUrl, token, name: "Terminal 1", stateDir });
   const transport = new InProcessTransport({ family, name: `simulated ${family} reader` });
   const daemon = await startDaemon({
-    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
+    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [], profiles: [] },
     identity,
     transports: [transport],
     clock,

@@ -58,6 +58,30 @@ t.test("a terminal that is not enrolled says so in three lines", async (t) => {
   t.match(lines[2], /swipewire-daemon enrol/);
 });
 
+t.test("the config's profiles are checked, listed before the built-in ones, and have udev rules", async (t) => {
+  const file = join(stateFolder(t), "daemon.json");
+  const profile = { name: "till", vendorId: "1d50", productId: "6018", family: "ascii" };
+  writeFileSync(file, JSON.stringify({ profiles: [profile] }));
+  const list = await start(t, ["profiles", "--config", file], {}).ended;
+  t.equal(list.code, 0);
+  const rows = list.stdout.trim().split("\n");
+  t.equal(rows[1], "1d50    6018     any   keyboard/serial      ascii             config    till");
+  t.match(
+    rows[2],
+    /^0801 +0001 +any +keyboard +magtek-keyboard +built in +MagTek keyboard emulation \(sureswipe-text\)$/,
+  );
+  const rules = await start(t, ["udev-rules", "--config", file], {}).ended;
+  t.match(rules.stdout, /SUBSYSTEM=="tty", ATTRS\{idVendor\}=="1d50", ATTRS\{idProduct\}=="6018", GROUP="swipewire"/);
+  t.match(rules.stdout, /ATTRS\{idVendor\}=="0801"/);
+  writeFileSync(file, JSON.stringify({ profiles: [profile, { ...profile, name: "other" }] }));
+  const wrong = await start(t, ["profiles", "--config", file], {}).ended;
+  t.strictSame(wrong, {
+    code: 2,
+    stdout: "",
+    stderr: `${file}: profiles.1: fits the same readers as profiles.0; leave one of them out\n`,
+  });
+});
+
 t.test("runs until SIGTERM, and is offline before it ends", async (t) => {
   const folder = stateFolder(t);
   const broker = await startBroker(PASSWORD);

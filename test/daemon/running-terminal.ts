@@ -54,7 +54,7 @@ export async function startTerminal(t: Test, transports: readonly ReaderTranspor
   const stateDir = mkdtempSync(join(tmpdir(), "swipewire-daemon-"));
   const log = capturedLog();
   const daemon = await startDaemon({
-    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [] },
+    config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [], profiles: [] },
     identity,
     transports,
     clock: systemClock,

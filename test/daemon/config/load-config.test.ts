@@ -31,6 +31,7 @@ t.test("without file and variables all is as usual", async (t) => {
     localApi: { port: 7373, allowedOrigins: [] },
     findReaders: true,
     readers: [],
+    profiles: [],
   });
 });
 
@@ -48,6 +49,7 @@ t.test("variables have the last word over the file", async (t) => {
     localApi: { port: 9000, allowedOrigins: ["https://a.example", "http://localhost:5173"] },
     findReaders: true,
     readers: [{ ...reader, baudRate: 9600, family: "ascii" }],
+    profiles: [],
   });
   const readers = JSON.stringify([{ ...reader, baudRate: 19_200 }]);
   t.match(loadConfig({ env: { SWIPEWIRE_DAEMON_READERS: readers } }).readers, [{ baudRate: 19_200 }]);
@@ -65,15 +67,70 @@ t.test("names file or variable, field, what was given and what is allowed, all a
   t.strictSame(
     [...problems].sort(),
     [
-      `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, findReaders, readers`,
+      `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, findReaders, readers, profiles`,
       `${file}: localApi.allowedOrigins.0: got "https://a.example/page"; allowed: an origin as browsers send it: scheme, host and port, nothing more`,
       `${file}: log.level: got "loud"; allowed: fatal, error, warn, info, debug or silent`,
       `${file}: readers.0.name: got nothing; allowed: a name for people, 1 to 80 characters`,
       `${file}: readers.0.path: got ""; allowed: the path of a serial port`,
       `${file}: readers.0.transport: got "usb"; allowed: "serial"`,
-      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_FIND_READERS, SWIPEWIRE_DAEMON_READERS",
+      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_FIND_READERS, SWIPEWIRE_DAEMON_READERS, SWIPEWIRE_DAEMON_PROFILES",
       "SWIPEWIRE_DAEMON_LOCAL_API_PORT: localApi.port: got 70000; allowed: a port from 0 (any free one) to 65535",
     ].sort(),
+  );
+});
+
+t.test("a profile is taken from file or variable, with its defaults", async (t) => {
+  const profile = { name: "till", vendorId: "1d50", productId: "6018", shownAs: "serial", family: "ascii" };
+  const profiles = [profile];
+  t.strictSame(loadConfig({ file: fileOf({ profiles }), env: {} }).profiles, [{ ...profile, quirks: [] }]);
+  const env = { SWIPEWIRE_DAEMON_PROFILES: JSON.stringify(profiles) };
+  t.strictSame(loadConfig({ env }).profiles, [{ ...profile, quirks: [] }]);
+});
+
+t.test("each thing that is wrong with a profile is a line, by the schema first and then by the linter", async (t) => {
+  const good = { name: "till", vendorId: "1d50", family: "ascii" };
+  const file = fileOf({
+    profiles: [
+      { ...good, vendorId: "1D50" },
+      { ...good, productId: 24_600 },
+      { ...good, usagePage: "8e" },
+      { ...good, shownAs: "usb" },
+      { ...good, family: "magtek" },
+      { ...good, quirks: ["loud"] },
+      { ...good, quirks: ["insert-reader", "insert-reader"] },
+      { ...good, colour: "red" },
+      { vendorId: "1d50", baudRate: 96 },
+    ],
+  });
+  const of = (at: number) => `${file}: profiles.${at}`;
+  t.strictSame(
+    problemsOf(() => loadConfig({ file, env: {} })),
+    [
+      `${of(0)}.vendorId: got "1D50"; allowed: the USB vendor id: four hex digits, small letters, such as "0acd"`,
+      `${of(1)}.productId: got 24600; allowed: the USB product id: four hex digits, small letters, such as "0acd"`,
+      `${of(2)}.usagePage: got "8e"; allowed: the usage page of a HID device's first collection: four hex digits, small letters, such as "0acd"`,
+      `${of(3)}.shownAs: got "usb"; allowed: what the system shows it as: hid, keyboard, serial`,
+      `${of(4)}.family: got "magtek"; allowed: what the reader sends: magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, hid-msr, ascii`,
+      `${of(5)}.quirks.0: got "loud"; allowed: a quirk: sureswipe-text, short-report, insert-reader, product-id-varies`,
+      `${of(6)}.quirks: got a list of 2; allowed: a list of quirks, each once: sureswipe-text, short-report, insert-reader, product-id-varies`,
+      `${of(7)}.colour: there is no such field; allowed: name, vendorId, productId, usagePage, shownAs, family, baudRate, quirks`,
+      `${of(8)}.name: got nothing; allowed: a name for people, 1 to 80 characters`,
+      `${of(8)}.family: got nothing; allowed: what the reader sends: magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, hid-msr, ascii`,
+      `${of(8)}.baudRate: got 96; allowed: of a serial reader: an integer, 300 to 921600`,
+    ],
+  );
+  const linted = fileOf({ profiles: [good, { ...good, name: "other" }, { name: "ID TECH", family: "ascii" }] });
+  t.strictSame(
+    problemsOf(() => loadConfig({ file: linted, env: {} })),
+    [
+      `${file}: profiles.1: fits the same readers as profiles.0; leave one of them out`,
+      `${file}: profiles.2: would fit every device; give vendorId, usagePage or both`,
+      `${file}: profiles.2.name: is taken (built in); give this one another`,
+    ],
+  );
+  t.match(
+    problemsOf(() => loadConfig({ env: { SWIPEWIRE_DAEMON_PROFILES: '[{"name":"x","family":"ascii"}]' } })),
+    [/^SWIPEWIRE_DAEMON_PROFILES: profiles\.0: would fit every device/],
   );
 });
 

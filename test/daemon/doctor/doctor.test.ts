@@ -6,9 +6,10 @@ import { checkClock } from "@swipewire/daemon/doctor/check-machine";
 import { examine } from "@swipewire/daemon/doctor/doctor";
 import { type Finding, findingsText } from "@swipewire/daemon/doctor/finding";
 import type { PluggedDevice } from "@swipewire/daemon/readers/device-source";
+import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
 import { type Identity, saveIdentity } from "@swipewire/daemon/state/identity";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
-import { readerProfiles } from "@swipewire/protocol/readers/profiles";
+import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { systemClock } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { PASSWORD, startTerminal } from "../running-terminal.ts";
@@ -53,6 +54,7 @@ const configFor = (stateDir: string, more: Partial<DaemonConfig> = {}): DaemonCo
   log: { level: "info" },
   localApi: { port: 0, allowedOrigins: [] },
   readers: [],
+  profiles: [],
   ...more,
 });
 
@@ -65,7 +67,7 @@ const look = (
   examine({
     config,
     devices: async () => devices,
-    profiles: readerProfiles,
+    profiles: withBuiltIn(config.profiles),
     mayOpen: async (path) => !shut.includes(path),
     loadLibraries,
     clock: systemClock,
@@ -77,8 +79,10 @@ t.test("a terminal before its first start, whose broker takes it", async (t) => 
   const broker = await startBroker(PASSWORD);
   t.teardown(() => broker.kill());
   const mqtt = { url: broker.url, username: TERMINAL, password: PASSWORD };
-  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }));
-  const findings = await look(config, [magtek, keyboard, standard, mouse]);
+  const own: ReaderProfile = { name: "till", vendorId: "1d50", productId: "6018", family: "idtech", quirks: [] };
+  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }), { profiles: [own] });
+  const till = { ...magtek, address: "/dev/hidraw6", vendorId: 0x1d50, productId: 0x6018, port: "1-6" };
+  const findings = await look(config, [magtek, keyboard, standard, mouse, till]);
   t.match(of(findings, "identity"), [{ verdict: "good", says: `enrolled as ${TERMINAL}` }]);
   t.match(of(findings, "daemon"), [{ verdict: "doubtful" }]);
   t.match(of(findings, "broker"), [{ verdict: "good", says: /takes this terminal/ }]);
@@ -90,16 +94,17 @@ t.test("a terminal before its first start, whose broker takes it", async (t) => 
     { verdict: "good", says: /keyboard.*\/dev\/bus\/usb\/001\/007 can be opened/ },
   ]);
   t.match(of(findings, "usb 046d:c077"), [
-    { says: /HID POS magnetic stripe reader, by its HID POS usage page 0x8E/ },
+    { says: /HID POS magnetic stripe reader, by its usage page/ },
     { verdict: "good", says: /no reader that is known/ },
   ]);
+  t.match(of(findings, "usb 1d50:6018"), [{ says: /port 1-6: till, of the config, by its product id/ }]);
   t.strictSame(of(findings, "reader"), []);
 });
 
 t.test("each thing that is wrong is said, with what to do", async (t) => {
   const nothing = await look(configFor(await folder(t)), []);
   t.match(of(nothing, "identity"), [{ verdict: "bad", todo: /swipewire-daemon enrol/ }]);
-  t.match(of(nothing, "reader"), [{ verdict: "bad", todo: /Plug one in/ }]);
+  t.match(of(nothing, "reader"), [{ verdict: "bad", todo: /Plug one in.*unknown-reader\.md/ }]);
   t.strictSame(of(nothing, "broker"), [], "whose broker?");
 
   const broker = await startBroker(PASSWORD);

@@ -16,6 +16,7 @@ const configFor = (stateDir: string, port: number): DaemonConfig => ({
   log: { level: "info" },
   localApi: { port, allowedOrigins: [] },
   readers: [],
+  profiles: [],
 });
 
 /** A server that is no daemon. */

@@ -4,11 +4,14 @@ import { join } from "node:path";
 import type { DeviceSource, PluggedDevice } from "@swipewire/daemon/readers/device-source";
 import { FrameIntake } from "@swipewire/daemon/readers/frame-intake";
 import { linuxDevices } from "@swipewire/daemon/readers/linux-devices";
+import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
 import { ReaderRegistry } from "@swipewire/daemon/readers/reader-registry";
 import { udevRules } from "@swipewire/daemon/readers/udev-rules";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import type { ReportListener } from "@swipewire/daemon/transports/report-transport";
 import type { Swipe } from "@swipewire/protocol/card/swipe";
+import { typeAsKeyboard } from "@swipewire/protocol/readers/keyboard-reports";
+import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { isoTime, Millis, Seconds } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
@@ -80,7 +83,9 @@ class TestDevices implements DeviceSource {
   }
 }
 
-function begin(t: Test, ...plugged: PluggedDevice[]) {
+const begin = (t: Test, ...plugged: PluggedDevice[]) => beginWith(t, [], ...plugged);
+
+function beginWith(t: Test, own: readonly ReaderProfile[], ...plugged: PluggedDevice[]) {
   const devices = new TestDevices();
   devices.plugged = plugged;
   const clock = new SimulatedClock();
@@ -88,6 +93,7 @@ function begin(t: Test, ...plugged: PluggedDevice[]) {
   const serials: string[] = [];
   const registry = new ReaderRegistry({
     source: devices,
+    profiles: withBuiltIn(own),
     taken: ["/dev/ttyACM9"],
     serial: ({ path, family, name, baudRate }) => {
       serials.push(`${path} ${family} ${baudRate}`);
@@ -143,6 +149,40 @@ t.test("finds each kind of reader by its profile, and reads a card from it", asy
     swipes.map(({ family }) => family),
     ["hid-msr", "magtek-magnesafe", "idtech", "magtek-keyboard"],
   );
+});
+
+t.test("reads a reader that only the operator knows, and takes the operator's word over its own", async (t) => {
+  const lines: ReaderProfile = {
+    name: "line reader",
+    vendorId: "1209",
+    productId: "0002",
+    shownAs: "serial",
+    family: "ascii",
+    baudRate: 19_200,
+    quirks: [],
+  };
+  const typing: ReaderProfile = { name: "till keyboard", vendorId: "0801", family: "ascii", quirks: [] };
+  const { devices, clock, names, serials, swipes } = beginWith(
+    t,
+    [lines, typing],
+    shown("lines", "1-1", "/dev/ttyACM0"),
+    shown("keyboard", "1-2", "1:5:0", "K1"),
+    shown("magtek", "1-3", "/dev/hidraw1", "M1"),
+    { ...shown("lines", "1-4", "/dev/ttyACM1"), productId: 9 },
+  );
+  await settle();
+  t.strictSame(names(), [
+    "line reader, port 1-1",
+    "till keyboard, serial number K1",
+    "MagTek MagneSafe HID, serial number M1",
+  ]);
+  t.strictSame(serials, ["/dev/ttyACM0 ascii 19200"]);
+  const lineReader = virtualReader("ascii", { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10) });
+  for (const report of typeAsKeyboard(lineReader.nextFrame(testCard("visa-no-pin")))) {
+    devices.open_.get("1:5:0")?.report(report);
+  }
+  await clock.advance(Seconds(1));
+  t.match(swipes, [{ family: "ascii" }]);
 });
 
 t.test(
@@ -320,4 +360,8 @@ t.test("prints udev rules for the group, by the profiles' ids and by the standar
   t.ok(rules.includes(`SUBSYSTEM=="tty", ATTRS{idVendor}=="0acd", ATTRS{idProduct}=="0520", ${grant}`));
   t.match(rules.at(-1), /report_descriptor .*grep -q \.05\.8e/);
   t.ok(rules.slice(1).every((rule) => rule.endsWith(grant)));
+  const own: ReaderProfile = { name: "till", vendorId: "1d50", family: "ascii", quirks: [] };
+  const { vendorId: _, ...anyVendor } = own;
+  t.ok(udevRules("kiosk", withBuiltIn([own])).includes(`SUBSYSTEM=="tty", ATTRS{idVendor}=="1d50", ${grant}\n`));
+  t.match(udevRules("kiosk", [{ ...anyVendor, usagePage: "018e" }]), /grep -q \.06\.8e\.01'/);
 });

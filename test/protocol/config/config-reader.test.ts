@@ -51,6 +51,24 @@ t.test("what is given nowhere is as the schema has it", async (t) => {
   t.strictSame(reading({}, { PATH: "/bin", TEA_CONFIG: "FILE", TEA_PASSWORD: undefined }), { config: plain });
 });
 
+t.test("a program's own check is asked where the schema has nothing to say", async (t) => {
+  const strict = configReader(schema, {
+    prefix: "TEA_",
+    formats: { even: () => true },
+    check: ({ cups }) => (cups.length > 1 ? [{ path: "cups.1", text: "is one too many" }] : []),
+  });
+  const cups = [{ size: 1 }, { size: 2 }];
+  const file = { name: "FILE", text: JSON.stringify({ cups }) };
+  t.strictSame(strict({ file, environment: {} }), { problems: ["FILE: cups.1: is one too many"] });
+  t.strictSame(strict({ file, environment: { TEA_CUPS: JSON.stringify(cups) } }), {
+    problems: ["TEA_CUPS: cups.1: is one too many"],
+  });
+  t.strictSame(strict({ file, environment: { TEA_HTTP_PORT: "0" } }), {
+    problems: ["TEA_HTTP_PORT: http.port: got 0; allowed: a port"],
+  });
+  t.match(strict({ environment: {} }), { config: plain });
+});
+
 t.test("variables have the last word, read as the schema has their fields", async (t) => {
   const environment = {
     TEA_HTTP_PORT: "8080",
