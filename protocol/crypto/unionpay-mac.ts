@@ -8,7 +8,7 @@ export type BlockEncryption = (block: Uint8Array) => Uint8Array;
 /**
  * The MAC of UnionPay POS messages ("ECB algorithm"): the blocks are folded by XOR, the result written in hexadecimal,
  * and those sixteen characters encrypted as two chained blocks.
- * @param key the MAC working key, or what encrypts under it: single DES as the 8-byte form, TDES as the 16-byte form of {@link tdesKey}
+ * @param key the MAC working key, or what encrypts under it: `tdesKey` of 8 bytes for single DES, of 16 for TDES
  * @param message MTI to field 63
  * @returns field 64: 8 upper-case hexadecimal characters in ASCII
  */

@@ -61,7 +61,7 @@ function splitPlaintext(plaintext: Uint8Array): { protectedHeader: string; signa
 }
 
 /**
- * Opens what {@link sealSwipe} sealed.
+ * Opens what `sealSwipe` sealed.
  *
  * @param decrypt opens the compact JWE; the gateway's key store does it
  * @param verificationKey the Ed25519 public key of the terminal that sent it

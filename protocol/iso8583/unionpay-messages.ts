@@ -53,7 +53,7 @@ export function currencyCode(currency: string): string {
   return code;
 }
 
-/** A trace or batch, 1 to 999999. @throws Iso8583LengthInvalid rather than let it run into what stands after it */
+/** A trace or batch, 1 to 999999, as six digits. @throws Iso8583LengthInvalid for a longer one */
 export function six(number: number): string {
   const digits = String(number).padStart(6, "0");
   if (!/^\d{6}$/.test(digits)) throw new Iso8583LengthInvalid({ detail: "trace or batch, not six digits" });
@@ -66,21 +66,22 @@ export function messageFrom(pos: PosTerminal, mti: string, fields: UnionPayField
   return { tpdu, header, mti, fields: { ...fields, 41: terminal, 42: merchant } };
 }
 
-/** 0800: asks for working keys. Carries no MAC: there may be no key yet. */
+/** 0800: asks for working keys. Carries no MAC: there may be no key yet. @throws Iso8583LengthInvalid */
 export const signOnRequest = (pos: PosTerminal, trace: number, keys: WorkingKeySet = "double"): UnionPayMessage =>
   messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOn[keys], 63: OPERATOR });
 
-/** 0820: the working keys are used no more. Carries no MAC, as the sign-on. */
+/** 0820: the working keys are used no more. Carries no MAC, as the sign-on. @throws Iso8583LengthInvalid */
 export const signOffRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
   messageFrom(pos, "0820", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOff });
 
-/** 0800: asks whether the bank is there. */
+/** 0800: asks whether the bank is there. @throws Iso8583LengthInvalid */
 export const echoRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
   messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.echo });
 
 /**
  * 0800: asks for parameters or keys that are the acquirer's own.
  * @param networkCode field 60.3, three digits, as the acquirer says
+ * @throws Iso8583LengthInvalid
  */
 export const downloadRequest = (pos: PosTerminal, trace: number, networkCode: string): UnionPayMessage =>
   messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + networkCode });

@@ -51,7 +51,7 @@ const GROUP_DIGITS = TOTALS_DIGITS + RESULT_DIGITS;
  * 0500, to be built with a MAC: closes a batch with the terminal's totals. The reply's field 39 says that it was taken,
  * its field 48 whether the bank's totals are the same ({@link readTotals}). If they are not, each transaction of the batch
  * follows in a {@link batchUploadRequest}, and a {@link batchUploadEndRequest} after the last.
- * @throws CurrencyUnsupported | SettlementTotalsInvalid
+ * @throws CurrencyUnsupported | SettlementTotalsInvalid | Iso8583LengthInvalid
  */
 export const settlementRequest = (
   pos: PosTerminal,
@@ -69,7 +69,10 @@ export const settlementRequest = (
 /** One transaction of a batch. */
 export type Slip = Reversible & Partial<Pick<Original, "retrievalReference" | "approvalCode">>;
 
-/** 0320, to be built with a MAC: one approved transaction of a batch, under its own trace. @throws CurrencyUnsupported */
+/**
+ * 0320, to be built with a MAC: one approved transaction of a batch, under its own trace.
+ * @throws CurrencyUnsupported | Iso8583LengthInvalid
+ */
 export const batchUploadRequest = (pos: PosTerminal, name: TransactionName, slip: Slip): UnionPayMessage =>
   messageFrom(pos, "0320", {
     ...identityFields(name, slip, NETWORK_CODE.settlement),
@@ -77,7 +80,11 @@ export const batchUploadRequest = (pos: PosTerminal, name: TransactionName, slip
     ...(slip.approvalCode !== undefined && { 38: slip.approvalCode }),
   });
 
-/** 0320, to be built with a MAC: the upload is whole. @param count of its slips, up to 9999 */
+/**
+ * 0320, to be built with a MAC: the upload is whole.
+ * @param count of its slips, up to 9999
+ * @throws Iso8583LengthInvalid
+ */
 export const batchUploadEndRequest = (
   pos: PosTerminal,
   { trace, batch }: BatchIdentity,
@@ -89,7 +96,11 @@ export const batchUploadEndRequest = (
     60: SETTLEMENT_TYPE + six(batch) + NETWORK_CODE.batchUploadEnd,
   });
 
-/** @returns field 48: for each group of cards its debits and credits, amount (n12) and count (n3), and the result (n1) */
+/**
+ * Field 48 of a settlement.
+ * @returns 62 digits: for each group of cards its debits and credits, amount (n12) and count (n3), and the result (n1)
+ * @throws SettlementTotalsInvalid for a number that is negative, no integer, or longer
+ */
 export const writeTotals = (totals: SettlementTotals): string =>
   writeGroup(totals.domestic, totals.domesticResult) + writeGroup(totals.foreign, totals.foreignResult);
 
@@ -108,7 +119,11 @@ function digits(value: number, length: number): string {
   return String(value).padStart(length, "0");
 }
 
-/** @param field48 of a 0500 or 0510 @throws SettlementTotalsInvalid */
+/**
+ * What {@link writeTotals} wrote.
+ * @param field48 of a 0500 or 0510
+ * @throws SettlementTotalsInvalid
+ */
 export function readTotals(field48: string): SettlementTotals {
   if (!/^\d+$/.test(field48) || field48.length !== 2 * GROUP_DIGITS) {
     throw new SettlementTotalsInvalid({ detail: `${field48.length} of ${2 * GROUP_DIGITS} digits` });

@@ -217,7 +217,7 @@ const PIN_SECURITY = "2600000000000000";
 
 /**
  * To be built with a MAC. Holds copies of the tracks and the PIN block: wipe it once it is built.
- * @throws CurrencyUnsupported
+ * @throws CurrencyUnsupported | Iso8583LengthInvalid
  */
 export function transactionRequest<N extends TransactionName>(
   pos: PosTerminal,
@@ -240,7 +240,7 @@ export function transactionRequest<N extends TransactionName>(
 
 /**
  * 0400, to be built with a MAC: names the transaction by its trace, batch and amount. Neither track nor PIN is in it.
- * @throws CurrencyUnsupported
+ * @throws CurrencyUnsupported | Iso8583LengthInvalid
  */
 export const reversalRequest = (
   pos: PosTerminal,
@@ -261,7 +261,11 @@ export function transactionOf({ mti, fields }: UnionPayMessage): TransactionName
   return found && (found[0] as TransactionName);
 }
 
-/** Fields that a transaction and its reversal, or its slip in a batch upload, agree in. @throws CurrencyUnsupported */
+/**
+ * Fields that a transaction and its reversal, or its slip in a batch upload, agree in.
+ * @param networkCode field 60.3
+ * @throws CurrencyUnsupported | Iso8583LengthInvalid
+ */
 export function identityFields(
   name: TransactionName,
   { trace, batch, amount, currency, pin, cardAbsent }: TransactionIdentity & Partial<Amount>,

@@ -28,6 +28,8 @@ const TRACK_LENGTH_MAX = 0xff;
 /**
  * A frame with a `cardEncodeType` field is written in the format that the field names; another in the enhanced format,
  * unless tracks 1 and 2 are encrypted as one block, which only the original format has.
+ * @returns with clear tracks inside, the caller's to wipe
+ * @throws ReaderFrameField when the frame holds something that its format cannot carry
  */
 export function encodeIdtech(frame: ReaderFrame): Uint8Array {
   const field = (name: string) => frame.fields?.find((field) => field.name === name)?.bytes;

@@ -7,7 +7,9 @@ import type { Layout, ReaderCommand } from "../reader-command.ts";
  * it where something was asked, or another byte alone where it refuses.
  */
 
+/** First byte of the answer to a command that was carried out. */
 export const ACK = 0x06;
+/** The answer to a command that was not understood. */
 export const NAK = 0x15;
 
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -23,11 +25,13 @@ const MAX_DATA = 1024;
 /** STX, ETX, LRC. */
 const FRAMING = 3;
 
+/** The failure of every message that is not laid out as the manual says; `detail` tells place and size. */
 export const malformed = (detail: string): ReaderCommandMalformed => new ReaderCommandMalformed({ detail });
 
 /** The XOR of everything from STX to ETX, both included. */
 const lrcOf = (bytes: Uint8Array): number => bytes.reduce((lrc, byte) => lrc ^ byte, 0);
 
+/** STX, up to 1024 bytes of data, ETX, LRC. @throws ReaderCommandMalformed for more */
 export function encodeFrame(data: Uint8Array): Uint8Array {
   if (data.length > MAX_DATA) throw malformed(`${data.length} of at most ${MAX_DATA} bytes`);
   const frame = new Uint8Array(data.length + FRAMING);
@@ -48,10 +52,15 @@ export function decodeFrame(frame: Uint8Array): Uint8Array {
   return frame.subarray(1, -2);
 }
 
-/** What a reader answers that does not do as it is told. */
+/** What a reader answers that does not do as it is told: one byte. */
 export const encodeRefusal = (code: number = NAK): Uint8Array => Uint8Array.of(code);
 
-/** @param response of what follows ACK; nothing follows it unless given */
+/**
+ * A command from its number and the layouts of its data.
+ * @param name as the manual calls it
+ * @param number first byte of the request
+ * @param response of what follows ACK; nothing follows it unless given
+ */
 export function idtechCommand<Request, Response = void>(
   name: string,
   number: number,

@@ -10,6 +10,7 @@ export interface Setting {
 
 const MAX_DATA = 0xff;
 
+/** Function id, length, data. */
 export const setting: Layout<Setting> = {
   encode({ functionId, data }) {
     if (data.length > MAX_DATA) throw malformed(`${data.length} of at most ${MAX_DATA} bytes`);
@@ -24,6 +25,7 @@ export const setting: Layout<Setting> = {
   },
 };
 
+/** The byte of a function id, 0 to 255. @throws ReaderCommandMalformed for any other number */
 export function functionIdByte(functionId: number): number {
   if (!Number.isInteger(functionId) || functionId < 0 || functionId > 0xff) throw malformed("function id is no byte");
   return functionId;

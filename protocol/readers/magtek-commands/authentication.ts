@@ -23,11 +23,11 @@ function variantKey(key: Uint8Array, variant: number): TdesKey {
   }
 }
 
-/** The reader's side: a challenge as it travels. @throws KeyLength */
+/** The reader's side: 8 bytes of challenge as they travel. @throws KeyLength | ReaderCommandMalformed */
 export const encryptChallenge = (key: Uint8Array, challenge: Uint8Array): Uint8Array =>
   encryptEcb(variantKey(key, CHALLENGE_VARIANT), exactly(CHALLENGE_LENGTH, challenge));
 
-/** @throws KeyLength */
+/** What {@link encryptChallenge} encrypted. @throws KeyLength | ReaderCommandMalformed */
 export const decryptChallenge = (key: Uint8Array, challenge: Uint8Array): Uint8Array =>
   decryptEcb(variantKey(key, CHALLENGE_VARIANT), exactly(CHALLENGE_LENGTH, challenge));
 
@@ -42,7 +42,7 @@ function replyTo(key: Uint8Array, challenge: Uint8Array, told: readonly number[]
   }
 }
 
-/** The reader's side. @throws ReaderChallengeFailed when the reply does not repeat the challenge */
+/** What a reply tells. @throws ReaderChallengeFailed when it does not repeat the challenge */
 function toldIn(key: Uint8Array, challenge: Uint8Array, reply: Uint8Array, length: number): Uint8Array {
   const clear = decryptEcb(variantKey(key, REPLY_VARIANT), exactly(CHALLENGE_LENGTH, reply));
   const repeated = CHALLENGE_LENGTH - length;
@@ -57,7 +57,8 @@ function toldIn(key: Uint8Array, challenge: Uint8Array, reply: Uint8Array, lengt
  * What enters authenticated mode: six bytes of challenge 1, then how long the reader may wait for a swipe.
  * @param challenge1 as the reader sent it
  * @param swipeWithin seconds, 0 to 65535
- * @throws KeyLength
+ * @returns 8 bytes
+ * @throws KeyLength | ReaderCommandMalformed
  */
 export const activationReply = (key: Uint8Array, challenge1: Uint8Array, swipeWithin: number): Uint8Array =>
   replyTo(key, challenge1, [(swipeWithin >> 8) & 0xff, swipeWithin & 0xff]);
@@ -66,7 +67,7 @@ export const activationReply = (key: Uint8Array, challenge1: Uint8Array, swipeWi
  * The reader's side.
  * @param challenge1 clear, as the reader made it
  * @returns the seconds that the host grants for a swipe
- * @throws ReaderChallengeFailed | KeyLength
+ * @throws ReaderChallengeFailed | KeyLength | ReaderCommandMalformed
  */
 export function readActivationReply(key: Uint8Array, challenge1: Uint8Array, reply: Uint8Array): number {
   const [high = 0, low = 0] = toldIn(key, challenge1, reply, 2);
@@ -76,7 +77,8 @@ export function readActivationReply(key: Uint8Array, challenge1: Uint8Array, rep
 /**
  * What leaves authenticated mode: seven bytes of challenge 2, then whether the reader goes on to its next key.
  * @param challenge2 as the reader sent it
- * @throws KeyLength
+ * @returns 8 bytes
+ * @throws KeyLength | ReaderCommandMalformed
  */
 export const deactivationReply = (key: Uint8Array, challenge2: Uint8Array, nextKey: boolean): Uint8Array =>
   replyTo(key, challenge2, [nextKey ? 1 : 0]);
@@ -85,7 +87,7 @@ export const deactivationReply = (key: Uint8Array, challenge2: Uint8Array, nextK
  * The reader's side.
  * @param challenge2 clear, as the reader made it
  * @returns whether it goes on to its next key
- * @throws ReaderChallengeFailed | KeyLength
+ * @throws ReaderChallengeFailed | KeyLength | ReaderCommandMalformed
  */
 export const readDeactivationReply = (key: Uint8Array, challenge2: Uint8Array, reply: Uint8Array): boolean =>
   toldIn(key, challenge2, reply, 1)[0] === 1;

@@ -9,6 +9,7 @@ export type MagtekMac = (message: Uint8Array) => Uint8Array;
 /**
  * A request with its MAC: the left four bytes over number, length (the MAC's own four included) and data, filled up with
  * zeros (MagTek D99875475-10 "MAC").
+ * @throws ReaderCommandMalformed when it has no room for one
  */
 export function withMac(request: Uint8Array, mac: MagtekMac): Uint8Array {
   const { first, data } = decodeMessage(request);

@@ -10,6 +10,7 @@ import type { Layout, ReaderCommand } from "../reader-command.ts";
 const MAX_DATA = 58;
 
 const SUCCESS = 0x00;
+/** What the first byte of a response means; other codes belong to single commands. */
 export const RESULT_CODES: Readonly<Record<number, string>> = {
   0: "success",
   1: "failure",
@@ -19,8 +20,15 @@ export const RESULT_CODES: Readonly<Record<number, string>> = {
   7: "invalid operation, or its MAC is missing or wrong",
 };
 
+/** The failure of every message that is not laid out as the manual says; `detail` tells place and size. */
 export const malformed = (detail: string): ReaderCommandMalformed => new ReaderCommandMalformed({ detail });
 
+/**
+ * A request or response as it travels.
+ * @param first number of the command, or result code
+ * @param data at most 58 bytes
+ * @throws ReaderCommandMalformed for more
+ */
 export function encodeMessage(first: number, data: Uint8Array): Uint8Array {
   if (data.length > MAX_DATA) throw malformed(`${data.length} of at most ${MAX_DATA} bytes`);
   const bytes = new Uint8Array(2 + data.length);
@@ -29,7 +37,11 @@ export function encodeMessage(first: number, data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** A view of the data. Behind it nothing but the zeros of a feature report may follow. */
+/**
+ * A view of the data. Behind it nothing but the zeros of a feature report may follow.
+ * @returns `first`: number of the command, or result code
+ * @throws ReaderCommandMalformed
+ */
 export function decodeMessage(bytes: Uint8Array): { readonly first: number; readonly data: Uint8Array } {
   const [first, length] = bytes;
   if (first === undefined || length === undefined) throw malformed(`${bytes.length} bytes`);
@@ -45,9 +57,13 @@ export function decodeMessage(bytes: Uint8Array): { readonly first: number; read
   return { first, data: bytes.subarray(2, 2 + length) };
 }
 
-/** What a reader answers that does not do as it is told. */
+/** What a reader answers that does not do as it is told. @param resultCode one byte @throws ReaderCommandMalformed */
 export const encodeRefusal = (resultCode: number): Uint8Array => encodeMessage(resultCode, new Uint8Array());
 
+/**
+ * A command from its number and the layouts of its data.
+ * @param name as the manual calls it
+ */
 export function magtekCommand<Request, Response>(
   name: string,
   number: number,
@@ -81,13 +97,13 @@ export const nothing: Layout<void> = {
   },
 };
 
-/** `data` must have exactly this length. @returns a copy */
+/** A copy of data that must have exactly this length, in bytes. @throws ReaderCommandMalformed */
 export function exactly(length: number, data: Uint8Array): Uint8Array {
   if (data.length !== length) throw malformed(`${data.length} of ${length} bytes`);
   return Uint8Array.from(data);
 }
 
-/** A number of one byte. */
+/** A number of one byte, 0 to 255. @throws ReaderCommandMalformed with `name` */
 export function byteOf(value: number, name: string): number {
   if (!Number.isInteger(value) || value < 0 || value > 0xff) throw malformed(`${name} is no byte`);
   return value;
