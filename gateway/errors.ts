@@ -802,10 +802,16 @@ export class EnvelopeKeyMissing extends failure("envelope_key_missing", {
   todo: "Make one with swipewire-gateway keys rotate.",
 }) {}
 
+export class GatewayKeyMissing extends failure("gateway_key_missing", {
+  what: "The key store holds no signing key of the gateway.",
+  means: "It was made by an earlier release. Terminals go on sealing to the key that they know.",
+  todo: "Nothing now: swipewire-gateway keys rotate makes one.",
+}) {}
+
 export class EnvelopeKeysTwo extends failure("envelope_keys_two", {
   what: "There are two envelope keys already.",
   means: "No third was made.",
-  todo: "Once all terminals are enrolled anew since the last rotation, swipewire-gateway keys retire; then rotate.",
+  todo: "swipewire-gateway keys retire, which says whether a terminal still seals to the older one; then rotate.",
 }) {}
 
 export class EnvelopeKeyLast extends failure("envelope_key_last", {

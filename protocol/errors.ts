@@ -8,8 +8,21 @@ export class SensitiveBytesWiped extends failure("sensitive_bytes_wiped", {
 
 export class EnvelopeUnreadable extends failure("envelope_unreadable", {
   what: "A sealed swipe could not be decrypted.",
-  means: "It was altered on the way, or sealed to a key this gateway does not hold. Nothing was charged.",
-  todo: "Swipe again. If it repeats, enrol the terminal anew so that it learns the gateway's present key.",
+  means: "It was altered on the way, or is no sealed swipe at all. Nothing was charged.",
+  todo: "Swipe again. If it repeats, bring daemon and gateway to the same release.",
+}) {}
+
+export class EnvelopeKeyUnknown extends failure("envelope_key_unknown", {
+  what: "A swipe was sealed to a key that the gateway does not have, or no longer.",
+  means: "It could not be opened. Nothing was charged.",
+  todo: "Swipe again: the terminal asks for the gateway's present key by itself. If it repeats, enrol the terminal anew.",
+}) {}
+
+export class SealingKeysRefused extends failure("sealing_keys_refused", {
+  what: "An answer about the gateway's sealing keys is not the gateway's.",
+  means:
+    "It was altered on the way, made by someone else, or the gateway's key store was made anew. The terminal goes on sealing to the key it has.",
+  todo: "If the key store was made anew, enrol the terminal anew. Otherwise find out who can write to the broker.",
 }) {}
 
 export class EnvelopeSignatureInvalid extends failure("envelope_signature_invalid", {
@@ -433,4 +446,28 @@ export class SwipeUncertain extends failure("swipe_uncertain", {
   what: "A swipe was read, but not surely enough to be believed.",
   means: "Nothing was charged. A second swipe that reads the same will be believed.",
   todo: "Swipe the same card again.",
+}) {}
+
+export class ModemInput extends failure("modem_input", {
+  what: "A sound input or output is set up as the framed modem cannot use it.",
+  means: "No reader can be heard there.",
+  todo: "Use a sample rate of 8,000 to 192,000 Hz that has at least 10 samples for 3 bits, and 1200, 2400, 4800 or 9600 Bd.",
+}) {}
+
+export class ModemFrameDamaged extends failure("modem_frame_damaged", {
+  what: "A reader's frame arrived over the sound input with errors.",
+  means: "It was dropped: its check sum is wrong. Nothing was charged.",
+  todo: "Swipe again. If it repeats, push the plug in whole, and bring the input's gain to where it does not clip.",
+}) {}
+
+export class ModemFrameCut extends failure("modem_frame_cut", {
+  what: "A reader's frame on the sound input stopped midway.",
+  means: "The plug was pulled, or the reader lost its power. Nothing was charged.",
+  todo: "Push the plug in whole and swipe again.",
+}) {}
+
+export class ModemMessageInvalid extends failure("modem_message_invalid", {
+  what: "A whole frame arrived over the sound input, but it holds no message of the framed modem.",
+  means: "It was dropped. The reader speaks another version, or its firmware is at fault.",
+  todo: "Bring the reader's firmware to what hardware-docs/framed-modem.md specifies.",
 }) {}

@@ -9,6 +9,6 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex").toUpperCas
 export const checkValueOf = (algorithm: SymmetricAlgorithm, key: Uint8Array): string =>
   hex(algorithm === "AES" ? aesKeyCheckValue(key, 3) : keyCheckValue(tdesKey(key), 3));
 
-/** Of an envelope key, whose public half can be hashed: six hex digits. */
+/** Of a key pair, whose public half can be hashed: six hex digits. */
 export const thumbprintCheckValue = (kid: string): string =>
   createHash("sha256").update(kid).digest("hex").slice(0, 6).toUpperCase();

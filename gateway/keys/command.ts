@@ -6,7 +6,7 @@ import { checkValueOf } from "./check-value.ts";
 import { CustodianInput, type CustodianStreams } from "./custodian-input.ts";
 import { KeyComponents } from "./key-components.ts";
 import type { BlockProtection, KeyCustody } from "./key-custody.ts";
-import { type KeyPurpose, type KeyRecord, keyUses, type SymmetricAlgorithm } from "./key-record.ts";
+import { type KeyPurpose, type KeyRecord, keyPurposes, type SymmetricAlgorithm } from "./key-record.ts";
 import { initKeys, type KeyServices, openKeys } from "./open-keys.ts";
 
 export interface KeyCommandOptions extends KeyServices, CustodianStreams {
@@ -59,11 +59,7 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
   const forPurpose = (name: string, description: string) =>
     command(keys, name, description)
       .requiredOption("--name <name>", "what to call it: letters, digits, - and _", checkName)
-      .addOption(
-        new Option("--use <use>", "what it is for")
-          .choices(keyUses.filter((use) => use !== "envelope"))
-          .makeOptionMandatory(),
-      )
+      .addOption(new Option("--use <use>", "what it is for").choices(keyPurposes).makeOptionMandatory())
       .option("--ksn-prefix <hex>", "of a base derivation key: the first hex digits of its readers' KSNs");
   const sized = (parent: Command) =>
     parent.addOption(new Option("--type <type>", "algorithm and length").choices(sizeNames).makeOptionMandatory());
@@ -264,7 +260,7 @@ function table(records: readonly KeyRecord[]): string[] {
   const rows = records.map(({ name, use, algorithm, bits, checkValue, ksnPrefix, created }) => [
     name,
     use,
-    algorithm === "X25519" ? algorithm : `${algorithm}-${bits}`,
+    algorithm === "X25519" || algorithm === "Ed25519" ? algorithm : `${algorithm}-${bits}`,
     checkValue,
     ksnPrefix ?? "-",
     created,

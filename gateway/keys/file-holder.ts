@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import * as aesDukpt from "@swipewire/protocol/crypto/dukpt-aes";
 import * as tdesDukpt from "@swipewire/protocol/crypto/dukpt-tdes";
 import { decryptEcb, encryptEcb, tdesKey } from "@swipewire/protocol/crypto/tdes";
@@ -6,12 +6,12 @@ import { EnvelopeUnreadable, MessageInvalid } from "@swipewire/protocol/errors";
 import { checker } from "@swipewire/protocol/messages/parse";
 import type { Random } from "@swipewire/protocol/random";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
-import { calculateJwkThumbprint, compactDecrypt } from "jose";
+import { compactDecrypt } from "jose";
 import Type from "typebox";
 import { KeyFileInvalid } from "../errors.ts";
-import { thumbprintCheckValue } from "./check-value.ts";
 import type { KeyHolder, WorkingKey } from "./key-holder.ts";
-import { KeyRecord } from "./key-record.ts";
+import { CURVES, keyPairRecord } from "./key-pair.ts";
+import { type KeyPairUse, KeyRecord } from "./key-record.ts";
 import { type ScryptCost, SealedSecrets } from "./sealed-file.ts";
 
 interface HeldKey {
@@ -58,7 +58,7 @@ export class FileHolder implements KeyHolder {
 
   async openEnvelope(key: KeyRecord, jwe: string): Promise<Uint8Array> {
     try {
-      const { plaintext } = await compactDecrypt(jwe, this.#bytesOf(key).use(x25519), {
+      const { plaintext } = await compactDecrypt(jwe, this.#bytesOf(key).use(privateKey("X25519")), {
         keyManagementAlgorithms: ["ECDH-ES"],
         contentEncryptionAlgorithms: ["A256GCM"],
         // Swipes are not compressed: inflating would only make a small message large, and leave copies of it.
@@ -85,15 +85,15 @@ export class FileHolder implements KeyHolder {
     return { encryptEcb: (blocks) => encryptEcb(held, blocks), close: () => {} };
   }
 
-  async makeEnvelopeKey(created: string): Promise<void> {
+  sign(key: KeyRecord, message: Uint8Array): Uint8Array {
+    return sign(null, message, this.#bytesOf(key).use(privateKey("Ed25519")));
+  }
+
+  async makeKeyPair(use: KeyPairUse, created: string): Promise<void> {
     const bytes = this.#random.bytes(32);
-    const x = publicOf(bytes);
-    const name = await calculateJwkThumbprint({ kty: "OKP", crv: "X25519", x });
-    const record = { name, use: "envelope", algorithm: "X25519", bits: 256, created, publicKey: x } as const;
-    await this.#keep([
-      ...this.#keys,
-      { record: { ...record, checkValue: thumbprintCheckValue(name) }, bytes: new SensitiveBytes(bytes) },
-    ]);
+    const { x = "" } = createPublicKey(privateKey(CURVES[use])(bytes)).export({ format: "jwk" });
+    const record = await keyPairRecord(use, x, created);
+    await this.#keep([...this.#keys, { record, bytes: new SensitiveBytes(bytes) }]);
   }
 
   add(record: KeyRecord, key: Uint8Array): Promise<void> {
@@ -164,20 +164,19 @@ function decode(content: Uint8Array): HeldKey[] {
   });
 }
 
-/** RFC 8410 7: what stands before the 32 bytes of an X25519 private key in PKCS #8. */
-const PKCS8_X25519 = Buffer.from("302e020100300506032b656e04220420", "hex");
+/** RFC 8410 7: what stands before the 32 bytes of a private key in PKCS #8. */
+const PKCS8 = {
+  X25519: Buffer.from("302e020100300506032b656e04220420", "hex"),
+  Ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
+};
 
-function x25519(bytes: Uint8Array): KeyObject {
-  const key = Buffer.concat([PKCS8_X25519, bytes]);
-  try {
-    return createPrivateKey({ key, format: "der", type: "pkcs8" });
-  } finally {
-    key.fill(0);
-  }
-}
-
-function publicOf(bytes: Uint8Array): string {
-  const { x } = createPublicKey(x25519(bytes)).export({ format: "jwk" });
-  if (x === undefined) throw new TypeError("an X25519 key without its public half");
-  return x;
-}
+const privateKey =
+  (curve: keyof typeof PKCS8) =>
+  (bytes: Uint8Array): KeyObject => {
+    const key = Buffer.concat([PKCS8[curve], bytes]);
+    try {
+      return createPrivateKey({ key, format: "der", type: "pkcs8" });
+    } finally {
+      key.fill(0);
+    }
+  };

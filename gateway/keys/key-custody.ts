@@ -16,7 +16,7 @@ import {
 import { checkValueOf } from "./check-value.ts";
 import type { KeyHolder } from "./key-holder.ts";
 import { isWeakKey, withOddParity } from "./key-quality.ts";
-import { type KeyPurpose, type KeyRecord, KSN_PREFIX, type SymmetricAlgorithm } from "./key-record.ts";
+import { type KeyPurpose, type KeyRecord, type KeyUse, KSN_PREFIX, type SymmetricAlgorithm } from "./key-record.ts";
 
 /** X9.143:2021 6.3.1, table 2, and 6.3.3, table 4: how a key block says what each use is; the first mode is written. */
 const BLOCK_FIELDS = {
@@ -65,12 +65,15 @@ export class KeyCustody {
   }
 
   /**
-   * A new envelope key; terminals are told to seal to it, and the older one goes on opening.
+   * A new envelope key; terminals are told to seal to it, and the older one goes on opening. What tells them is signed
+   * with the gateway's signing key, which is made where it is not there.
    * @throws EnvelopeKeysTwo while there is an older one still
    */
   async rotateEnvelopeKey(): Promise<KeyRecord> {
     if (this.#envelopeKeys().length > 1) throw new EnvelopeKeysTwo();
-    await this.#holder.makeEnvelopeKey(isoTime(this.#clock.now()));
+    const now = isoTime(this.#clock.now());
+    if (this.#byUse("gateway-signing").length === 0) await this.#holder.makeKeyPair("gateway-signing", now);
+    await this.#holder.makeKeyPair("envelope", now);
     return this.#envelopeKeys().at(-1) as KeyRecord;
   }
 
@@ -154,7 +157,8 @@ export class KeyCustody {
    */
   exportKeyBlock(name: string, protection: BlockProtection): string {
     const key = this.find(name);
-    if (key.use === "envelope" || key.exportable === false) throw new KeyNotExportable();
+    if (key.use === "envelope" || key.use === "gateway-signing" || key.exportable === false)
+      throw new KeyNotExportable();
     const { keyUsage, modesOfUse } = BLOCK_FIELDS[key.use];
     const fields = { keyUsage, modeOfUse: modesOfUse.charAt(0), keyVersion: "00", exportability: "E", keyContext: "0" };
     const algorithm = key.algorithm === "AES" ? "A" : "T";
@@ -166,7 +170,11 @@ export class KeyCustody {
   }
 
   #envelopeKeys(): readonly KeyRecord[] {
-    return this.list().filter(({ use }) => use === "envelope");
+    return this.#byUse("envelope");
+  }
+
+  #byUse(use: KeyUse): readonly KeyRecord[] {
+    return this.list().filter((key) => key.use === use);
   }
 
   async #keep(purpose: KeyPurpose, key: Uint8Array, { allowWeak = false }: AddOptions, exportable = true) {

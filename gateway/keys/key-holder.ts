@@ -1,4 +1,4 @@
-import type { KeyRecord } from "./key-record.ts";
+import type { KeyPairUse, KeyRecord } from "./key-record.ts";
 
 /** A working key of the acquirer, TDES. Gone with the process. */
 export interface WorkingKey {
@@ -27,8 +27,11 @@ export interface KeyHolder {
   /** @param key 8 or 16 bytes */
   holdWorkingKey(key: Uint8Array): WorkingKey;
 
+  /** What Ed25519 makes of it with the gateway's signing key: 64 bytes (RFC 8032). */
+  sign(key: KeyRecord, message: Uint8Array): Uint8Array;
+
   /** @param created RFC 3339 */
-  makeEnvelopeKey(created: string): Promise<void>;
+  makeKeyPair(use: KeyPairUse, created: string): Promise<void>;
 
   /** Keeps a symmetric key. */
   add(record: KeyRecord, key: Uint8Array): Promise<void>;

@@ -12,9 +12,15 @@ export interface KeyStore {
   /** Public X25519 keys that terminals seal swipes to, newest first. */
   sealingKeys(): readonly PublicJwk[];
 
+  /** The gateway's Ed25519 key, which terminals pin. @throws GatewayKeyMissing */
+  gatewayKey(): PublicJwk;
+
+  /** {@link sealingKeys}, signed with {@link gatewayKey} for the terminal's question of this id. @throws GatewayKeyMissing */
+  signSealingKeys(question: string): string;
+
   /**
    * Opens a compact JWE (ECDH-ES, A256GCM).
-   * @throws EnvelopeUnreadable
+   * @throws EnvelopeKeyUnknown | EnvelopeUnreadable
    */
   decryptEnvelope(jwe: string): Promise<SensitiveBytes>;
 

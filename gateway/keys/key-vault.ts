@@ -6,13 +6,14 @@ import {
   decryptReaderBlockBy,
 } from "@swipewire/protocol/crypto/reader-block";
 import { unionPayMac } from "@swipewire/protocol/crypto/unionpay-mac";
-import { EnvelopeUnreadable, WorkingKeysRefused } from "@swipewire/protocol/errors";
+import { signSealingKeys } from "@swipewire/protocol/envelope/sealing-keys";
+import { EnvelopeKeyUnknown, EnvelopeUnreadable, WorkingKeysRefused } from "@swipewire/protocol/errors";
 import { takeWorkingKeys, type WorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import type { ReaderEncryptionScheme } from "@swipewire/protocol/readers/reader-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { decodeProtectedHeader } from "jose";
-import { ReaderKeyUnknown, WorkingKeysMissing } from "../errors.ts";
+import { GatewayKeyMissing, ReaderKeyUnknown, WorkingKeysMissing } from "../errors.ts";
 import type { KeyHolder, WorkingKey } from "./key-holder.ts";
 import type { KeyRecord, KeyUse, SymmetricAlgorithm } from "./key-record.ts";
 import type { KeyStore } from "./key-store.ts";
@@ -40,10 +41,20 @@ export class KeyVault implements KeyStore {
     }));
   }
 
+  gatewayKey(): PublicJwk {
+    const { name, publicKey = "" } = this.#signingKey();
+    return { kty: "OKP", crv: "Ed25519", x: publicKey, kid: name, use: "sig" };
+  }
+
+  signSealingKeys(question: string): string {
+    const key = this.#signingKey();
+    return signSealingKeys(question, this.sealingKeys(), (input) => this.#holder.sign(key, input));
+  }
+
   async decryptEnvelope(jwe: string): Promise<SensitiveBytes> {
     const kid = kidOf(jwe);
     const key = this.#envelopeKeys().find(({ name }) => name === kid);
-    if (!key) throw new EnvelopeUnreadable({ detail: "unknown key id" });
+    if (!key) throw new EnvelopeKeyUnknown();
     return new SensitiveBytes(await this.#holder.openEnvelope(key, jwe));
   }
 
@@ -122,6 +133,12 @@ export class KeyVault implements KeyStore {
   /** Newest first. */
   #envelopeKeys(): readonly KeyRecord[] {
     return this.#byUse("envelope").toReversed();
+  }
+
+  #signingKey(): KeyRecord {
+    const [key] = this.#byUse("gateway-signing");
+    if (!key) throw new GatewayKeyMissing();
+    return key;
   }
 
   #baseDerivationKey(algorithm: SymmetricAlgorithm, ksn: Uint8Array): KeyRecord {

@@ -4,26 +4,27 @@ import { BLOCK_LENGTH } from "@swipewire/protocol/crypto/tdes";
 import { CiphertextLength, EnvelopeUnreadable } from "@swipewire/protocol/errors";
 import { checker } from "@swipewire/protocol/messages/parse";
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
-import { calculateJwkThumbprint } from "jose";
 import type { Template } from "pkcs11js";
 import { KeyNotExportable, KeyTokenFailed, KeyUnsuitable } from "../errors.ts";
-import { thumbprintCheckValue } from "./check-value.ts";
 import { openByAgreement } from "./ecdh-es.ts";
 import type { KeyHolder, WorkingKey } from "./key-holder.ts";
-import { KeyRecord } from "./key-record.ts";
+import { keyPairRecord } from "./key-pair.ts";
+import { type KeyPairUse, KeyRecord } from "./key-record.ts";
 import {
   CKK_EC_EDWARDS,
   CKK_EC_MONTGOMERY,
   CKM_EC_EDWARDS_KEY_PAIR_GEN,
   CKM_EC_MONTGOMERY_KEY_PAIR_GEN,
+  CKM_EDDSA,
   openToken,
   type TokenPlace,
   type TokenSession,
   tokenFailure,
 } from "./token-module.ts";
 
-/** RFC 8410 3: id-X25519, as CKA_EC_PARAMS has it. */
-const X25519_OID = Buffer.from("06032b656e", "hex");
+/** RFC 8410 3: id-X25519 and id-Ed25519, as CKA_EC_PARAMS has them. */
+const CURVE_OIDS = { envelope: Buffer.from("06032b656e", "hex"), "gateway-signing": Buffer.from("06032b6570", "hex") };
+const SIGNATURE = 64;
 const POINT = 32;
 
 /** What stands in CKA_LABEL before the record; the key that makes the right half of initial keys is an object of its own. */
@@ -107,22 +108,31 @@ export class TokenHolder implements KeyHolder {
     }
   }
 
-  async makeEnvelopeKey(created: string): Promise<void> {
+  sign(key: KeyRecord, message: Uint8Array): Uint8Array {
+    const { module, handle: session } = this.#session;
+    return this.#try(() => {
+      module.C_SignInit(session, { mechanism: CKM_EDDSA }, this.#handleOf(key));
+      return Uint8Array.from(module.C_Sign(session, Buffer.from(message), Buffer.alloc(SIGNATURE)));
+    });
+  }
+
+  async makeKeyPair(use: KeyPairUse, created: string): Promise<void> {
     const { p11, module, handle: session, hasMontgomery } = this.#session;
-    const mechanism = hasMontgomery ? CKM_EC_MONTGOMERY_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN;
-    const type = { type: p11.CKA_KEY_TYPE, value: hasMontgomery ? CKK_EC_MONTGOMERY : CKK_EC_EDWARDS };
+    const montgomery = use === "envelope" && hasMontgomery;
+    const mechanism = montgomery ? CKM_EC_MONTGOMERY_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN;
+    const type = { type: p11.CKA_KEY_TYPE, value: montgomery ? CKK_EC_MONTGOMERY : CKK_EC_EDWARDS };
     const pair = this.#try(() =>
       module.C_GenerateKeyPair(
         session,
         { mechanism },
-        [type, { type: p11.CKA_TOKEN, value: false }, { type: p11.CKA_EC_PARAMS, value: X25519_OID }],
+        [type, { type: p11.CKA_TOKEN, value: false }, { type: p11.CKA_EC_PARAMS, value: CURVE_OIDS[use] }],
         [
           type,
           { type: p11.CKA_TOKEN, value: true },
           { type: p11.CKA_PRIVATE, value: true },
           { type: p11.CKA_SENSITIVE, value: true },
           { type: p11.CKA_EXTRACTABLE, value: false },
-          { type: p11.CKA_DERIVE, value: true },
+          { type: use === "envelope" ? p11.CKA_DERIVE : p11.CKA_SIGN, value: true },
         ],
       ),
     );
@@ -131,9 +141,7 @@ export class TokenHolder implements KeyHolder {
     const x = Buffer.from(point?.value as Buffer)
       .subarray(-POINT)
       .toString("base64url");
-    const name = await calculateJwkThumbprint({ kty: "OKP", crv: "X25519", x });
-    const record = { name, use: "envelope", algorithm: "X25519", bits: 256, created, publicKey: x } as const;
-    const label = this.#labelOf({ ...record, checkValue: thumbprintCheckValue(name) });
+    const label = this.#labelOf(await keyPairRecord(use, x, created));
     this.#try(() => module.C_SetAttributeValue(session, pair.privateKey, [{ type: p11.CKA_LABEL, value: label }]));
     this.#keys = this.#find();
   }
@@ -254,7 +262,8 @@ export class TokenHolder implements KeyHolder {
       const fields = String(label?.value ?? "").split(" ");
       if (fields[0] !== MARK) continue;
       const [, order, use, name, algorithm, bits, checkValue, created, last] = fields;
-      const extra = use === "envelope" ? { publicKey: last } : last !== "-" && { ksnPrefix: last };
+      const isPair = use === "envelope" || use === "gateway-signing";
+      const extra = isPair ? { publicKey: last } : last !== "-" && { ksnPrefix: last };
       try {
         const record = checkRecord({ name, use, algorithm, bits: Number(bits), checkValue, created, ...extra });
         found.push({ order: Number(order), record, handle });

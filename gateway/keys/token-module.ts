@@ -16,9 +16,12 @@ export const CKK_EC_MONTGOMERY = 0x41;
 export const CKM_EC_EDWARDS_KEY_PAIR_GEN = 0x1055;
 export const CKM_EC_MONTGOMERY_KEY_PAIR_GEN = 0x1056;
 
+export const CKM_EDDSA = 0x1057;
+
 /** CK_MECHANISM_INFO: what a mechanism must be able to do here. PKCS#11 2.40 table 3.6. */
 const CKF_ENCRYPT = 0x100;
 const CKF_DECRYPT = 0x200;
+const CKF_SIGN = 0x800;
 const CKF_DERIVE = 0x80000;
 
 export interface TokenPlace {
@@ -147,9 +150,8 @@ function mechanismsOf(p11: typeof Pkcs11, module: Pkcs11.PKCS11, slot: Buffer) {
     { name: "CKM_DES3_ECB", type: p11.CKM_DES3_ECB, flags: CKF_ENCRYPT | CKF_DECRYPT },
     { name: "CKM_AES_ECB", type: p11.CKM_AES_ECB, flags: CKF_ENCRYPT },
     { name: "CKM_ECDH1_DERIVE", type: p11.CKM_ECDH1_DERIVE, flags: CKF_DERIVE },
-    hasMontgomery
-      ? { name: "CKM_EC_MONTGOMERY_KEY_PAIR_GEN", type: CKM_EC_MONTGOMERY_KEY_PAIR_GEN, flags: 0 }
-      : { name: "CKM_EC_EDWARDS_KEY_PAIR_GEN", type: CKM_EC_EDWARDS_KEY_PAIR_GEN, flags: 0 },
+    { name: "CKM_EDDSA", type: CKM_EDDSA, flags: CKF_SIGN },
+    { name: "CKM_EC_EDWARDS_KEY_PAIR_GEN", type: CKM_EC_EDWARDS_KEY_PAIR_GEN, flags: 0 },
   ];
   return { mechanisms, hasMontgomery };
 }

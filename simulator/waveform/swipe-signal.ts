@@ -26,7 +26,7 @@ export interface SwipedTrack {
 }
 
 /** At this rate and above a pulse is many samples wide at any speed of a hand. */
-const FINE_RATE = 176_400;
+export const FINE_RATE = 176_400;
 
 /** What a sound input records of one track swiped once: full scale is 1. The same dice give the same signal. */
 export function swipeSignal(track: SwipedTrack, conditions: SwipeConditions, dice: Dice): Float32Array {
@@ -56,7 +56,7 @@ export function interleave(left: Float32Array, right: Float32Array): Float32Arra
 }
 
 /** One sample of `by`, through the low-pass that a converter has: a windowed sinc to 0.45 of the rate. */
-function thin(fine: Float64Array, by: number): Float64Array {
+export function thin(fine: Float64Array, by: number): Float64Array {
   if (by === 1) return fine;
   const half = 12 * by;
   const taps = new Float64Array(2 * half + 1);

@@ -181,6 +181,8 @@ async function openKeys(folder: string, random: Random): Promise<KeyStore> {
   return {
     list: () => store.list(),
     sealingKeys: () => store.sealingKeys(),
+    gatewayKey: () => store.gatewayKey(),
+    signSealingKeys: (question) => store.signSealingKeys(question),
     decryptEnvelope: (jwe) => store.decryptEnvelope(jwe),
     decryptReaderBlock: (scheme, ksn, ciphertext) => store.decryptReaderBlock(scheme, ksn, ciphertext),
     loadWorkingKeys: () => {},

@@ -3,6 +3,7 @@ import type { KeyPurpose } from "@swipewire/gateway/keys/key-record";
 import type { OpenedKeys } from "@swipewire/gateway/keys/open-keys";
 import { decryptAesCbc, encryptAesCbc } from "@swipewire/protocol/crypto/aes";
 import { decryptEcb, tdesKey } from "@swipewire/protocol/crypto/tdes";
+import { verifySealingKeys } from "@swipewire/protocol/envelope/sealing-keys";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { CompactEncrypt, importJWK } from "jose";
@@ -77,8 +78,6 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
       ).toString("base64url");
     const withHeader = (change: object) => [header(change), ...parts.slice(1)].join(".");
     for (const [what, jwe] of Object.entries({
-      "an unknown kid": await seal(key, { alg: "ECDH-ES", enc: "A256GCM", kid: "nobody" }),
-      "no kid": await seal(key, { alg: "ECDH-ES", enc: "A256GCM" }),
       "the kid of another key": await seal(old, { alg: "ECDH-ES", enc: "A256GCM", kid }),
       "another key management": await seal(key, { alg: "ECDH-ES+A256KW", enc: "A256GCM", kid }),
       "another cipher": await seal(key, { alg: "ECDH-ES", enc: "A128GCM", kid }),
@@ -97,14 +96,48 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
     })) {
       await t.rejects(store.decryptEnvelope(jwe), { code: "envelope_unreadable" }, what);
     }
+    const unknown = { code: "envelope_key_unknown" };
+    await t.rejects(store.decryptEnvelope(await seal(key, { alg: "ECDH-ES", enc: "A256GCM", kid: "nobody" })), unknown);
+    await t.rejects(store.decryptEnvelope(await seal(key, { alg: "ECDH-ES", enc: "A256GCM" })), unknown, "no kid");
+    await t.rejects(
+      store.decryptEnvelope(await seal(key, { alg: "ECDH-ES", enc: "A256GCM", kid: store.gatewayKey().kid as string })),
+      unknown,
+      "a key that opens nothing",
+    );
 
     const retired = custody.retirableEnvelopeKey();
     t.equal(retired.name, old?.kid);
     await custody.remove(retired.name);
-    await t.rejects(store.decryptEnvelope(await sealed(old)), { code: "envelope_unreadable" }, "retired");
+    await t.rejects(store.decryptEnvelope(await sealed(old)), unknown, "retired");
     t.equal((await store.decryptEnvelope(good)).length, "a swipe".length);
     t.throws(() => custody.retirableEnvelopeKey(), { code: "envelope_key_last" });
     await t.rejects(custody.remove(kid), { code: "envelope_key_last" });
+  });
+
+  t.test("signs which keys to seal to, with a key that outlives rotations and restarts", async (t) => {
+    const { open } = await make(t);
+    const { store, custody, close } = await open();
+    const question = "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e";
+    const pinned = store.gatewayKey();
+    await custody.rotateEnvelopeKey();
+    t.same(await verifySealingKeys(store.signSealingKeys(question), question, pinned), store.sealingKeys());
+    await custody.remove(custody.retirableEnvelopeKey().name);
+    close();
+    const again = await open();
+    t.same(again.store.gatewayKey(), pinned);
+    const statement = again.store.signSealingKeys(question);
+    t.same(await verifySealingKeys(statement, question, pinned), again.store.sealingKeys());
+    t.equal(again.store.sealingKeys().length, 1);
+
+    // As a store of a release that had no such key.
+    await again.custody.remove(pinned.kid ?? "");
+    t.throws(() => again.store.gatewayKey(), { code: "gateway_key_missing" });
+    t.throws(() => again.store.signSealingKeys(question), { code: "gateway_key_missing" });
+    await again.custody.rotateEnvelopeKey();
+    t.not(again.store.gatewayKey().kid, pinned.kid);
+    await t.rejects(verifySealingKeys(again.store.signSealingKeys(question), question, pinned), {
+      code: "sealing_keys_refused",
+    });
   });
 
   t.test("opens the published requests of TDES DUKPT, by the longest KSN prefix", async (t) => {
@@ -223,6 +256,7 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
     await custody.add(bank, bytes(download?.tmk ?? ""), { allowWeak: true });
     store.loadWorkingKeys(bytes(download?.field62 ?? ""));
     t.match(store.list(), [
+      { use: "gateway-signing", algorithm: "Ed25519", bits: 256 },
       { use: "envelope", algorithm: "X25519", bits: 256 },
       {
         name: "tdes",
@@ -337,6 +371,6 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
     }
     t.throws(() => custody.exportKeyBlock("from-block", kbpk), { code: "key_not_exportable" });
     t.throws(() => custody.exportKeyBlock(store.sealingKeys()[0]?.kid ?? "", kbpk), { code: "key_not_exportable" });
-    t.equal(custody.list().length, 3, "nothing was kept of what was refused");
+    t.equal(custody.list().length, 4, "nothing was kept of what was refused");
   });
 }

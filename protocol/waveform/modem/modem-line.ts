@@ -1,0 +1,15 @@
+/** Bits a second. */
+export const bauds = [1200, 2400, 4800, 9600] as const;
+export type Baud = (typeof bauds)[number];
+
+export interface ModemLine {
+  /** Hz, 8,000 to 192,000, and at least three and a third samples a bit. */
+  readonly sampleRate: number;
+  readonly baud: Baud;
+}
+
+const RATES = { min: 8000, max: 192_000 };
+const FEWEST_SAMPLES = 10 / 3;
+
+export const fits = ({ sampleRate, baud }: ModemLine): boolean =>
+  sampleRate >= RATES.min && sampleRate <= RATES.max && bauds.includes(baud) && sampleRate / baud >= FEWEST_SAMPLES;
