@@ -6,6 +6,7 @@ import { type Clock, isoTime } from "@swipewire/protocol/time";
 import { importJWK } from "jose";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
+import { SealingKeys } from "./enrolment/sealing-keys.ts";
 import { type LocalSession, startLocalApi } from "./local-api/local-api.ts";
 import manifest from "./package.json" with { type: "json" };
 import { FrameIntake, type ReaderFinder } from "./readers/frame-intake.ts";
@@ -43,8 +44,6 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, identity, transports, finder, clock, random, logger } = options;
   const { terminal, mqtt } = identity;
-  const [recipient] = identity.sealingKeys;
-  if (!recipient) throw new TypeError("an identity without a sealing key");
   const signingKey = await importJWK(identity.signingKey, "EdDSA");
   if (signingKey instanceof Uint8Array) throw new TypeError("a signing key that is none");
   const token = await pairingToken(config.stateDir, random);
@@ -72,9 +71,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     logger: logger.child({ part: "readers" }),
   });
+  const sealingKeys = new SealingKeys({
+    identity,
+    stateDir: config.stateDir,
+    uplink,
+    clock,
+    random,
+    logger: logger.child({ part: "enrolment" }),
+  });
   const session = new TerminalSession({
     uplink,
-    seal: (swipe, context) => sealSwipe(swipe, { terminal, ...context }, signingKey, recipient),
+    seal: (swipe, context) => sealSwipe(swipe, { terminal, ...context }, signingKey, sealingKeys.recipient),
+    askForKeys: () => sealingKeys.ask(),
     reader: intake.presence,
     clock,
     random,
@@ -99,7 +107,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     logger: logger.child({ part: "local-api" }),
   });
 
-  uplink.open(session);
+  uplink.open({
+    reachChanged: () => {
+      session.reachChanged();
+      if (uplink.withinReach) sealingKeys.ask();
+    },
+    paymentState: (news, at) => session.paymentState(news, at),
+    paymentResult: (news) => session.paymentResult(news),
+  });
   intake.open({
     readerChanged: (reader) => {
       session.readerChanged(reader);
@@ -117,6 +132,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     async close() {
       session.close();
       await uplink.close();
+      await sealingKeys.close();
       await Promise.all([intake.close(), localApi.close()]);
       logger.info(dropped(), "daemon stopped; dropped by code");
     },

@@ -811,7 +811,7 @@ export class GatewayKeyMissing extends failure("gateway_key_missing", {
 export class EnvelopeKeysTwo extends failure("envelope_keys_two", {
   what: "There are two envelope keys already.",
   means: "No third was made.",
-  todo: "swipewire-gateway keys retire, which says whether a terminal still seals to the older one; then rotate.",
+  todo: "Run swipewire-gateway keys retire, which says whether a terminal still seals to the older one; then rotate.",
 }) {}
 
 export class EnvelopeKeyLast extends failure("envelope_key_last", {

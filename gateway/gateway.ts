@@ -29,6 +29,7 @@ import { DEFAULT_TIME_ZONE } from "./settlement/daily-time.ts";
 import { OwnReconciliation } from "./settlement/own-reconciliation.ts";
 import { Settlements } from "./settlement/settlements.ts";
 import { openStore, type Store } from "./store/store.ts";
+import { KeyQuestions } from "./terminals/key-questions.ts";
 import { TerminalLink } from "./terminals/link.ts";
 import { RevocationWatch } from "./terminals/revocation-watch.ts";
 import { Terminals } from "./terminals/terminals.ts";
@@ -189,7 +190,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   outbox.start();
   expiry.start();
   revocations.start();
-  const listening = link.start({ orders, payments });
+  const listening = link.start({ orders, payments, keys: new KeyQuestions({ keys, terminals }) });
   // A broker elsewhere may be away for a while; merchants are served meanwhile.
   if (config.broker.kind === "embedded") await listening;
   const http = await startHttpServer({

@@ -6,11 +6,15 @@ const LONGEST = Seconds(30);
 
 /**
  * How long to wait before the next attempt: doubling from half a second to half a minute, the upper half of it by
- * chance, so that a fleet does not come back all at once.
+ * chance.
  * @param failures attempts that failed so far, 0 or more
  */
 export function backoff(failures: number, random: Random): Duration {
-  const ceiling = Math.min(LONGEST, FIRST * 2 ** Math.min(failures, 16));
+  return spread(Millis(Math.min(LONGEST, FIRST * 2 ** Math.min(failures, 16))), random);
+}
+
+/** At most `longest`, the upper half of it by chance, so that a fleet does not come all at once. */
+export function spread(longest: Duration, random: Random): Duration {
   const chance = new DataView(Uint8Array.from(random.bytes(2)).buffer).getUint16(0) / 0xffff;
-  return Millis(ceiling / 2 + (ceiling / 2) * chance);
+  return Millis(longest / 2 + (longest / 2) * chance);
 }

@@ -21,6 +21,8 @@ export type SessionEvent =
   | "accepted"
   /** The gateway refused the submission, or says that it never heard of the payment. */
   | "refused"
+  /** The gateway could not open the submission, for it has not the key that the swipe was sealed to. */
+  | "key-unknown"
   /** The submission's time is over and nothing of it ever left the terminal. */
   | "unsent"
   /** The submission's time is over and it may have arrived. */
@@ -49,6 +51,7 @@ export const transitions: {
     unsent: "result",
     unanswered: "checking",
     unsealed: "swipe",
+    "key-unknown": "swipe",
     cancel: "sending",
   },
   paying: { progressed: "paying", ended: "result", "link-lost": "checking", timeout: "checking", cancel: "paying" },

@@ -1,6 +1,7 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
 import { type Swipe, wipeSwipe } from "@swipewire/protocol/card/swipe";
 import type { SealContext } from "@swipewire/protocol/envelope/seal";
+import { EnvelopeKeyUnknown } from "@swipewire/protocol/errors";
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import type { SessionCommand, SessionStep, SessionView } from "@swipewire/protocol/messages/local-session";
 import type { ReaderPresence } from "@swipewire/protocol/messages/presence";
@@ -29,6 +30,8 @@ export type SealSwipe = (swipe: Swipe, context: Omit<SealContext, "terminal">) =
 export interface TerminalSessionOptions {
   readonly uplink: SessionUplink;
   readonly seal: SealSwipe;
+  /** The gateway has not the key that a swipe was sealed to: the next one should find another. */
+  readonly askForKeys: () => void;
   readonly reader: ReaderPresence;
   readonly clock: Clock;
   readonly random: Random;
@@ -275,7 +278,8 @@ export class TerminalSession {
         if (cancelled) uplink.cancel(payment);
         break;
       case "refused":
-        this.#end("refused", "failed", outcome.code);
+        if (outcome.code === EnvelopeKeyUnknown.code && !cancelled) this.#swipeAgain(visit);
+        else this.#end("refused", "failed", outcome.code);
         break;
       case "unsent":
         this.#end("unsent", cancelled ? "cancelled" : "failed", (cancelled ? SessionCancelled : UplinkNotSent).code);
@@ -287,6 +291,14 @@ export class TerminalSession {
     }
   }
 
+  /** Nothing was charged; the attempt is over, and the payer's next swipe is another. */
+  #swipeAgain(visit: Visit): void {
+    this.#options.askForKeys();
+    delete visit.card;
+    delete visit.payment;
+    if (this.#go("key-unknown")) this.#tell(EnvelopeKeyUnknown);
+  }
+
   /** Asks what became of the payment until somebody knows. */
   async #check(): Promise<void> {
     const { uplink, clock } = this.#options;
@@ -296,6 +308,7 @@ export class TerminalSession {
     while (payment && !signal.aborted) {
       const outcome = await uplink.query(payment, signal);
       if (signal.aborted) return;
+      if (outcome.kind === "unknown" && outcome.code === EnvelopeKeyUnknown.code) this.#options.askForKeys();
       if (outcome.kind === "unknown") this.#end("refused", "failed", outcome.code);
       else await sleep(clock, BETWEEN_QUERIES, signal).catch(() => {});
     }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { EnrolmentReply } from "@swipewire/protocol/messages/enrolment";
-import { strict } from "@swipewire/protocol/messages/fields";
+import { PublicJwk, strict } from "@swipewire/protocol/messages/fields";
 import { reader } from "@swipewire/protocol/messages/parse";
 import Type from "typebox";
 import { IdentityMissing, StateFileInvalid } from "../errors.ts";
@@ -12,6 +12,8 @@ export const Identity = strict({
   mqtt: EnrolmentReply.properties.mqtt,
   /** X25519, newest first. */
   sealingKeys: EnrolmentReply.properties.sealingKeys,
+  /** Ed25519, pinned: what signs the sealing keys after these. Absent until the gateway was first asked for it. */
+  gatewayKey: Type.Optional(PublicJwk),
   /** Ed25519, RFC 8037, with its private half `d`. */
   signingKey: strict({
     kty: Type.Literal("OKP"),

@@ -24,6 +24,7 @@ const lifetimes: { readonly [Type in UpMessage["type"]]: Duration } = {
   "swipe.submit": Seconds(45),
   "payment.query": Seconds(15),
   "payment.cancel": Seconds(45),
+  "keys.find": Seconds(15),
 };
 
 /** How far the gateway's clock may be from this one. */
@@ -31,6 +32,13 @@ const CLOCK_SKEW = Seconds(30);
 
 const readDown = reader(DownMessage, MAX_LINK_MESSAGE);
 const readGatewayPresence = reader(GatewayPresence, 512);
+
+/** What became of a question for the gateway's sealing keys. The answer is not verified yet. */
+export type KeysOutcome =
+  | { readonly kind: "found"; readonly answer: LinkBody<"keys.found"> }
+  /** `code` is the gateway's. */
+  | { readonly kind: "refused"; readonly code: string }
+  | { readonly kind: "unanswered" };
 
 export interface UplinkListener {
   reachChanged(): void;
@@ -138,6 +146,14 @@ export class Uplink implements SessionUplink {
     void this.#sender.send(this.#message("payment.cancel", { payment }), "acknowledgement");
   }
 
+  /** Never rejects. */
+  async findKeys(question: LinkBody<"keys.find">): Promise<KeysOutcome> {
+    const sent = await this.#sender.send(this.#message("keys.find", question), "answer");
+    if (sent.kind === "refused") return sent;
+    if (sent.kind === "answered" && sent.by.type === "keys.found") return { kind: "found", answer: sent.by.body };
+    return { kind: "unanswered" };
+  }
+
   /** Says that the terminal is offline, and disconnects. */
   async close(): Promise<void> {
     const { terminal, link, clock } = this.#options;
@@ -204,6 +220,7 @@ export class Uplink implements SessionUplink {
         this.#sender.acknowledge(message.body.of);
         return;
       case "order.found":
+      case "keys.found":
         this.#sender.answer(message.body.re, message);
         break;
       case "refused":

@@ -84,6 +84,8 @@ export interface Tables {
     password_hash: string;
     enrolled_at: Instant;
     revoked_at: Instant | null;
+    /** The `kid` of the envelope key that it last told of. */
+    seals_to: string | null;
   };
   enrolment_tokens: {
     /** SHA-256, hex. */

@@ -15,6 +15,7 @@ import { StoreNotOpened } from "../errors.ts";
 import * as firstTables from "./migrations/0001-first-tables.ts";
 import * as bankTransactions from "./migrations/0002-bank-transactions.ts";
 import * as refundsAndSettlements from "./migrations/0003-refunds-and-settlements.ts";
+import * as sealingKeys from "./migrations/0004-sealing-keys.ts";
 import type { Tables } from "./schema.ts";
 
 /**
@@ -29,6 +30,7 @@ const migrations = {
   "0001-first-tables": firstTables,
   "0002-bank-transactions": bankTransactions,
   "0003-refunds-and-settlements": refundsAndSettlements,
+  "0004-sealing-keys": sealingKeys,
 };
 
 /** How long a write waits for another process that holds the file (a command of the CLI beside a running gateway). */

@@ -20,6 +20,7 @@ import { LinkFault, LinkMessageExpired, LinkTopicUnknown } from "../errors.ts";
 import type { Orders } from "../orders/orders.ts";
 import type { PaymentNotice, Payments, Reception } from "../payments/payments.ts";
 import { whereabouts } from "../whereabouts.ts";
+import type { KeyQuestions } from "./key-questions.ts";
 import type { Terminals } from "./terminals.ts";
 import { UnacknowledgedMessages } from "./unacknowledged.ts";
 
@@ -59,6 +60,7 @@ export interface TerminalLinkOptions {
 export interface TerminalServices {
   readonly orders: Pick<Orders, "findByCode">;
   readonly payments: Pick<Payments, "submit" | "query" | "cancel" | "refuse">;
+  readonly keys: Pick<KeyQuestions, "answer">;
 }
 
 /**
@@ -208,9 +210,10 @@ export class TerminalLink {
   ): Promise<void> {
     const expired = Date.parse(message.until) + CLOCK_SKEW < this.#clock.now();
     if (expired) this.#count(new LinkMessageExpired(), terminal);
-    if (message.type === "order.find") {
+    if (message.type === "order.find" || message.type === "keys.find") {
       if (expired) this.#refuse(terminal, message.id, LinkMessageExpired.code);
-      else await this.#find(services, terminal, message);
+      else if (message.type === "order.find") await this.#find(services, terminal, message);
+      else await this.#findKeys(services, terminal, message);
       return;
     }
     // A payment that is known is told as it stands, however late its message comes.
@@ -244,6 +247,20 @@ export class TerminalLink {
       if (!(failure instanceof SwipewireError)) throw failure;
       this.#count(failure, terminal);
       return this.#message({ type: "refused", body: { re: id, code: failure.code } }, ANSWER_LIFETIME);
+    }
+  }
+
+  async #findKeys(
+    { keys }: TerminalServices,
+    terminal: string,
+    { id, body }: Extract<UpMessage, { type: "keys.find" }>,
+  ): Promise<void> {
+    try {
+      this.#send(terminal, { type: "keys.found", body: await keys.answer(terminal, id, body) }, ANSWER_LIFETIME);
+    } catch (failure) {
+      if (!(failure instanceof SwipewireError)) throw failure;
+      this.#count(failure, terminal);
+      this.#refuse(terminal, id, failure.code);
     }
   }
 

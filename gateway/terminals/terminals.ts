@@ -28,6 +28,8 @@ export interface EnrolledTerminal {
   readonly name: string;
   readonly enrolledAt: Instant;
   readonly revokedAt: Instant | null;
+  /** The `kid` of the envelope key that it was last known to seal to; null where it was enrolled before this was kept. */
+  readonly sealsTo: string | null;
 }
 
 /** Which terminals there are, and how one becomes one. */
@@ -61,6 +63,7 @@ export class Terminals {
     const now = clock.now();
     const terminal = randomUuid(random);
     const password = this.#secret();
+    const keys = sealingKeys();
     await store.transaction().execute(async (trx) => {
       const used = await trx
         .updateTable("enrolment_tokens")
@@ -80,13 +83,14 @@ export class Terminals {
           password_hash: sha256(password),
           enrolled_at: now,
           revoked_at: null,
+          seals_to: keys[0]?.kid ?? null,
         })
         .execute();
     });
     return {
       terminal,
       mqtt: { url: mqttUrl(), username: terminal, password },
-      sealingKeys: [...sealingKeys()],
+      sealingKeys: [...keys],
       serverTime: isoTime(now),
     };
   }
@@ -95,9 +99,24 @@ export class Terminals {
   list(): Promise<readonly EnrolledTerminal[]> {
     return this.#options.store
       .selectFrom("terminals")
-      .select(["id as terminal", "name", "enrolled_at as enrolledAt", "revoked_at as revokedAt"])
+      .select(["id as terminal", "name", "enrolled_at as enrolledAt", "revoked_at as revokedAt", "seals_to as sealsTo"])
       .orderBy("enrolled_at")
       .orderBy("id")
+      .execute();
+  }
+
+  /** Terminals that are not revoked and were last known to seal to another key than this, or to one unknown; oldest first. */
+  async sealingToOthers(kid: string): Promise<readonly EnrolledTerminal[]> {
+    return (await this.list()).filter(({ revokedAt, sealsTo }) => revokedAt === null && sealsTo !== kid);
+  }
+
+  /** A terminal told which key it seals to. */
+  async sealsTo(terminal: string, kid: string): Promise<void> {
+    await this.#options.store
+      .updateTable("terminals")
+      .set({ seals_to: kid })
+      .where("id", "=", terminal)
+      .where((e) => e.or([e("seals_to", "is", null), e("seals_to", "!=", kid)]))
       .execute();
   }
 

@@ -37,6 +37,16 @@ export const PaymentQuery = message("payment.query", { payment: Uuid });
 
 export const PaymentCancel = message("payment.cancel", { payment: Uuid });
 
+const CompactJwe = Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]*){4}$", maxLength: 2_048 });
+
+/** Which keys are swipes to be sealed to? See `envelope/sealing-keys.ts`. */
+export const KeysFind = message("keys.find", {
+  /** The `kid` of the key that the terminal seals to now. */
+  sealsTo: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  /** Of a terminal that has not pinned the gateway's signing key yet. */
+  challenge: Type.Optional(CompactJwe),
+});
+
 // Gateway to terminal.
 
 /** An order as the payer sees it. */
@@ -52,6 +62,14 @@ export type OrderView = Type.Static<typeof OrderView>;
 
 /** `re` is the id of the message that is answered. */
 export const OrderFound = message("order.found", { re: Uuid, order: OrderView });
+
+/** The id of the question, `re`, is signed with the keys. */
+export const KeysFound = message("keys.found", {
+  re: Uuid,
+  statement: Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+){2}$", maxLength: 4_096 }),
+  /** Answers the challenge. */
+  gatewayKey: Type.Optional(CompactJwe),
+});
 
 /** States of a payment in which something is still to happen. */
 export const PaymentProgress = Type.Union([
@@ -95,10 +113,10 @@ export const PaymentResult = message("payment.result", {
 /** The message `re` was understood and refused; a refused `swipe.submit` is refused for good, under any message id. */
 export const Refused = message("refused", { re: Uuid, code: ErrorCode });
 
-export const UpMessage = Type.Union([Ack, OrderFind, SwipeSubmit, PaymentQuery, PaymentCancel]);
+export const UpMessage = Type.Union([Ack, OrderFind, SwipeSubmit, PaymentQuery, PaymentCancel, KeysFind]);
 export type UpMessage = Type.Static<typeof UpMessage>;
 
-export const DownMessage = Type.Union([Ack, OrderFound, PaymentState, PaymentResult, Refused]);
+export const DownMessage = Type.Union([Ack, OrderFound, KeysFound, PaymentState, PaymentResult, Refused]);
 export type DownMessage = Type.Static<typeof DownMessage>;
 
 export type LinkMessage = UpMessage | DownMessage;

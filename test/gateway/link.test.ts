@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { startEmbeddedBroker } from "@swipewire/gateway/broker/embedded-broker";
+import { KeyQuestions } from "@swipewire/gateway/terminals/key-questions";
 import { TerminalLink, type TerminalServices } from "@swipewire/gateway/terminals/link";
+import { challengeGateway, verifySealingKeys } from "@swipewire/protocol/envelope/sealing-keys";
+import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { DownMessage, MAX_LINK_MESSAGE, type UpMessage } from "@swipewire/protocol/messages/terminal-link";
 import { topics } from "@swipewire/protocol/messages/topics";
@@ -66,7 +69,8 @@ const open = async (t: Test, services: (f: Floor) => Partial<TerminalServices> =
     logger: f.logger,
   });
   f.audience.tell = (terminal, notice) => link.tell(terminal, notice);
-  await link.start({ orders: f.orders, payments: f.payments, ...services(f) });
+  const keys = new KeyQuestions(f);
+  await link.start({ orders: f.orders, payments: f.payments, keys, ...services(f) });
 
   const clients: MqttClient[] = [];
   const connect = async (kiosk: Kiosk = f.kiosk) => {
@@ -134,6 +138,29 @@ t.test("a terminal finds an order, pays it and is told each step", async (t) => 
   await terminal.hear("ack", ({ body }) => body.of === submit.id);
   const result = await terminal.hear("payment.result");
   t.match(result.body, { payment: submit.body.payment, outcome: "approved", orderPayable: false });
+});
+
+t.test("a terminal is told which keys to seal to, and what it seals to is remembered", async (t) => {
+  const f = await open(t);
+  const terminal = await f.connect();
+  const sealsTo = "a key of its own";
+  const find = f.message("keys.find", { sealsTo });
+  await f.say(terminal, find);
+  const { body } = await terminal.hear("keys.found");
+  t.same(await verifySealingKeys(body.statement, find.id, f.keys.gatewayKey()), f.keys.sealingKeys());
+  t.notOk("gatewayKey" in body);
+  const [enrolled] = (await f.terminals.list()).filter(({ terminal }) => terminal === f.kiosk.id);
+  t.equal(enrolled?.sealsTo, sealsTo);
+
+  const unknown = f.message("keys.find", {
+    challenge: (await challengeGateway({ ...f.keys.sealingKeys()[0], kid: "gone" } as PublicJwk, f.random)).challenge,
+  });
+  await f.say(terminal, unknown);
+  const refused = await terminal.hear("refused");
+  t.same(refused.body, { re: unknown.id, code: "envelope_key_unknown" });
+  const late = { ...f.message("keys.find", {}), until: isoTime(f.clock.now() - Minutes(1)) };
+  await f.say(terminal, late);
+  await terminal.hear("refused", ({ body }) => body.re === late.id && body.code === "link_message_expired");
 });
 
 t.test("a result is repeated by its id until the terminal acknowledges it", async (t) => {
@@ -382,7 +409,7 @@ t.test("a broker that refuses the subscription is asked again", async (t) => {
   const f = await openElsewhere(t, {
     authorizeSubscribe: (_client, subscription, done) => done(null, refusals-- > 0 ? null : subscription),
   });
-  await f.link.start({ orders: f.orders, payments: f.payments });
+  await f.link.start({ orders: f.orders, payments: f.payments, keys: new KeyQuestions(f) });
   t.equal(f.link.failures.get("link_fault"), 1);
 });
 
@@ -394,7 +421,7 @@ t.test("a broker that acknowledges nothing does not keep the gateway from stoppi
       else done(null);
     },
   });
-  await f.link.start({ orders: f.orders, payments: f.payments });
+  await f.link.start({ orders: f.orders, payments: f.payments, keys: new KeyQuestions(f) });
   const gone = Promise.all([...f.sockets].map((socket) => once(socket, "close")));
   const closed = f.link.close();
   await asked.promise;

@@ -11,6 +11,7 @@ import type {
   TransactionReply,
 } from "@swipewire/gateway/acquirer/acquirer";
 import { AcquirerOutcomeUnknown, AcquirerRequestNotSent, AcquirerUnreachable } from "@swipewire/gateway/errors";
+import type { KeyCustody } from "@swipewire/gateway/keys/key-custody";
 import type { KeyStore } from "@swipewire/gateway/keys/key-store";
 import { balance, checkZero, merchantAccount } from "@swipewire/gateway/ledger/ledger";
 import { Merchants } from "@swipewire/gateway/merchants/merchants";
@@ -176,9 +177,9 @@ export class TestVoice implements VoiceChannel {
 }
 
 /** A key store whose acquirer keys are easy to see through: a PIN block is the clear one, inverted. */
-async function openKeys(folder: string, random: Random): Promise<KeyStore> {
-  const { store } = await testKeys(folder, random, { baseDerivationKeys: [{ ksnPrefix: "FFFF", key: BDK }] });
-  return {
+async function openKeys(folder: string, random: Random): Promise<{ keys: KeyStore; custody: KeyCustody }> {
+  const { store, custody } = await testKeys(folder, random, { baseDerivationKeys: [{ ksnPrefix: "FFFF", key: BDK }] });
+  const keys: KeyStore = {
     list: () => store.list(),
     sealingKeys: () => store.sealingKeys(),
     gatewayKey: () => store.gatewayKey(),
@@ -191,6 +192,7 @@ async function openKeys(folder: string, random: Random): Promise<KeyStore> {
     acquirerMac: () => new Uint8Array(8),
     verifyAcquirerMac: () => true,
   };
+  return { keys, custody };
 }
 
 export interface Kiosk {
@@ -205,7 +207,7 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
   const path = join(folder, "gateway.sqlite");
   const clock = new SimulatedClock();
   const random = seededRandom(seed);
-  const keys = await openKeys(folder, seededRandom(seed));
+  const { keys, custody } = await openKeys(folder, seededRandom(seed));
   const books = new BankBooks();
   const log: string[] = [];
   const logger = pino({ level: "trace" }, { write: (line: string) => void log.push(line) });
@@ -332,6 +334,7 @@ export async function openPaymentFloor({ seed = 1 }: { seed?: number } = {}) {
     clock,
     random: random as Random,
     keys,
+    custody,
     books,
     log,
     logger,

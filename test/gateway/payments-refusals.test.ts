@@ -70,6 +70,30 @@ t.test("a reader whose key nobody holds is refused", (t) =>
   })),
 );
 
+t.test(
+  "a swipe sealed to a retired key is refused; those sealed before and after a rotation are charged",
+  async (t) => {
+    const f = await floor(t);
+    const orders = [await f.placeOrder(), await f.placeOrder(), await f.placeOrder()].map(({ order }) => order);
+    const [first = "", second = "", third = ""] = orders;
+    const calling = await f.submission(first, { card: "unionpay-debit", pin: true });
+    t.same(await f.payments.submit(f.kiosk.id, calling), {});
+    await settle();
+    const [onItsWay, tooLate] = [await f.submission(second), await f.submission(third)];
+    await f.custody.rotateEnvelopeKey();
+    t.same(await f.payments.submit(f.kiosk.id, onItsWay), {}, "sealed before the rotation");
+    await f.custody.remove(f.custody.retirableEnvelopeKey().name);
+    t.same(await f.payments.submit(f.kiosk.id, tooLate), { refused: "envelope_key_unknown" });
+    t.equal((await f.orders.get(f.merchant, third)).status, "payable");
+    t.same(await f.payments.submit(f.kiosk.id, await f.submission(third)), {}, "swiped again");
+    f.voice.answer();
+    f.voice.type("123456#");
+    await settle();
+    for (const order of orders) t.equal((await f.orders.get(f.merchant, order)).status, "paid");
+    t.equal(f.bank.charges.length, 3);
+  },
+);
+
 t.test("what is no sealed swipe is refused", async (t) => {
   const f = await floor(t);
   const swipe = await f.submission((await f.placeOrder()).order);

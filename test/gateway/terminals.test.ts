@@ -98,9 +98,27 @@ t.test("all terminals are listed, revoked ones too", async (t) => {
   await terminals.revoke(first);
   const listed = (await terminals.list()).filter(({ terminal }) => [first, second].includes(terminal));
   t.same(listed, [
-    { terminal: first, name: "kiosk", enrolledAt, revokedAt: clock.now() },
-    { terminal: second, name: "kiosk", enrolledAt: clock.now(), revokedAt: null },
+    { terminal: first, name: "kiosk", enrolledAt, revokedAt: clock.now(), sealsTo: "k1" },
+    { terminal: second, name: "kiosk", enrolledAt: clock.now(), revokedAt: null, sealsTo: "k1" },
   ]);
+});
+
+t.test("it is known which terminals do not seal to a key", async (t) => {
+  const { terminals, store, enrol } = await open(t);
+  const { terminal: first } = await enrol();
+  const { terminal: second } = await enrol();
+  const { terminal: revoked } = await enrol();
+  const { terminal: earlier } = await enrol();
+  const ours = [first, second, revoked, earlier];
+  await terminals.revoke(revoked);
+  await store.updateTable("terminals").set({ seals_to: null }).where("id", "=", earlier).execute();
+  const others = async (kid: string) =>
+    (await terminals.sealingToOthers(kid)).map(({ terminal }) => terminal).filter((id) => ours.includes(id));
+  t.same(await others("k1"), [earlier], "a release before this one did not keep it");
+  await terminals.sealsTo(second, "k2");
+  await terminals.sealsTo(earlier, "k2");
+  t.same(await others("k2"), [first]);
+  t.same(new Set(await others("k1")), new Set([second, earlier]));
 });
 
 t.test("neither token nor password is kept", async (t) => {

@@ -65,8 +65,10 @@ function begin() {
   const uplink = new ScriptedUplink();
   const log = capturedLog();
   const sealing: { fails: boolean; contexts: Omit<SealContext, "terminal">[] } = { fails: false, contexts: [] };
+  const asked = { forKeys: 0 };
   const session = new TerminalSession({
     uplink,
+    askForKeys: () => void asked.forKeys++,
     seal: async (_swipe, context) => {
       if (sealing.fails) throw new Error("no such key");
       sealing.contexts.push(context);
@@ -138,7 +140,7 @@ function begin() {
     orderPayable: outcome !== "approved",
     ...fields,
   });
-  return { session, uplink, clock, log, order, at, swipe, swipes, payment, result, steps, sealing };
+  return { session, uplink, clock, log, order, at, swipe, swipes, payment, result, steps, sealing, asked };
 }
 
 const wiped = (swipe: ClearSwipe | undefined) => swipe?.tracks.every(({ data }) => data.wiped) ?? false;
@@ -303,6 +305,40 @@ t.test("says not charged only of a submission that never left, or that the gatew
   refused.uplink.submissions[0]?.answer({ kind: "refused", code: "order_being_paid" });
   await settle();
   t.match(refused.session.view().result, { outcome: "failed", reason: "order_being_paid", orderPayable: false });
+});
+
+t.test("asks for the gateway's keys and for another swipe when the gateway cannot open this one", async (t) => {
+  const { session, uplink, at, swipe, swipes, payment, result, steps, asked } = begin();
+  await at.sending();
+  const first = payment();
+  uplink.submissions[0]?.answer({ kind: "refused", code: "envelope_key_unknown" });
+  await settle();
+  t.match(session.view(), { step: "swipe", problem: { code: "envelope_key_unknown", text: /Nothing was charged/ } });
+  t.notOk("card" in session.view());
+  t.equal(asked.forKeys, 1);
+  t.ok(swipes.every(wiped));
+  swipe();
+  session.command({ do: "card", pin: false });
+  await settle();
+  t.not(payment(), first, "another attempt");
+  uplink.submissions[1]?.answer({ kind: "accepted" });
+  await settle();
+  session.paymentResult(result("approved"));
+  t.strictSame(steps.slice(3), ["swipe", "card", "sending", "swipe", "card", "sending", "paying", "result"]);
+
+  const cancelled = begin();
+  cancelled.uplink.whenWithdrawn = { kind: "refused", code: "envelope_key_unknown" };
+  await cancelled.at.sending();
+  cancelled.session.command({ do: "cancel" });
+  await settle();
+  t.match(cancelled.session.view(), { step: "result", result: { outcome: "failed", reason: "envelope_key_unknown" } });
+
+  const late = begin();
+  await late.at.checking();
+  late.uplink.queries[0]?.answer({ kind: "unknown", code: "envelope_key_unknown" });
+  await settle();
+  t.match(late.session.view(), { step: "result", result: { outcome: "failed", orderPayable: true } });
+  t.equal(late.asked.forKeys, 1);
 });
 
 t.test("asks, and claims nothing, when a submission was sent and nothing came back", async (t) => {
