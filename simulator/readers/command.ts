@@ -41,7 +41,7 @@ export function addReaderCommand(program: Command): void {
     )
     .option("--usbip", "readers on a USB/IP server, for any Linux machine to attach")
     .option(
-      "--device <kind:serial>",
+      "--device <kind[=vendor:product][:serial]>",
       "with --usbip: a reader to offer; may be repeated (default: each kind)",
       deviceArgument,
     )

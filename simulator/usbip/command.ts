@@ -1,30 +1,39 @@
 import { createInterface } from "node:readline";
+import { idText } from "@swipewire/protocol/readers/profiles";
 import { systemClock } from "@swipewire/protocol/time";
 import { InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import { testCard, testCards } from "../cards/test-cards.ts";
 import { type VirtualReader, type VirtualReaderOptions, virtualReader } from "../readers/virtual-reader.ts";
-import { readerKinds } from "./reader-kinds.ts";
+import { type ReaderKind, readerKinds } from "./reader-kinds.ts";
 import { UsbipServer } from "./server.ts";
 import { UsbReader } from "./usb-reader.ts";
 
 /** A device to offer. */
 export interface DeviceArgument {
   readonly kind: string;
+  /** In place of the kind's own. */
+  readonly ids?: Pick<ReaderKind, "vendorId" | "productId">;
   readonly serialNumber?: string;
 }
 
 const KINDS = readerKinds.map(({ name }) => name);
 const SERIAL_NUMBER = /^[A-Za-z0-9._-]{1,32}$/;
+const DEVICE = /^(?<kind>[^:=]+)(=(?<vendor>[0-9a-f]{4}):(?<product>[0-9a-f]{4}))?(:(?<serialNumber>.*))?$/;
 
-/** `kind` or `kind:serial number`; may be given more than once. */
+const idOf = (text: string) => Number.parseInt(text, 16);
+
+/** `kind`, `kind=vendor:product` for other ids than the kind's, each with `:serial number` or not; may be repeated. */
 export function deviceArgument(text: string, before: readonly DeviceArgument[] = []): DeviceArgument[] {
-  const [kind = "", serialNumber] = text.split(":", 2);
-  if (!KINDS.includes(kind)) throw new InvalidArgumentError(`Allowed: ${KINDS.join(", ")}.`);
+  const { kind = "", vendor, product, serialNumber } = DEVICE.exec(text)?.groups ?? {};
+  if (!KINDS.includes(kind)) {
+    throw new InvalidArgumentError(`Allowed: ${KINDS.join(", ")}; with ids of four hex digits as in lines=1d50:6018.`);
+  }
   if (serialNumber !== undefined && !SERIAL_NUMBER.test(serialNumber)) {
     throw new InvalidArgumentError("A serial number has 1 to 32 letters, digits, dots, dashes and underscores.");
   }
-  return [...before, { kind, ...(serialNumber !== undefined && { serialNumber }) }];
+  const ids = vendor !== undefined && product !== undefined && { vendorId: idOf(vendor), productId: idOf(product) };
+  return [...before, { kind, ...(ids && { ids }), ...(serialNumber !== undefined && { serialNumber }) }];
 }
 
 export interface UsbipArguments {
@@ -46,6 +55,8 @@ function ksnOf(at: number, first: Uint8Array): Uint8Array {
   return first.with(7, (first[7] ?? 0) ^ ((at & 7) << 5));
 }
 
+const eachKind: readonly DeviceArgument[] = KINDS.map((kind) => ({ kind, serialNumber: `SW-${kind}` }));
+
 const WORDS = "<bus id> swipe [card] | plug [bus id] | unplug | stall";
 
 /** `reader --usbip`: readers on a USB/IP server, moved by lines of standard input; the end of input unplugs them all. */
@@ -53,10 +64,11 @@ export async function runUsbip({ host, port, devices, card, keys }: UsbipArgumen
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const server = await UsbipServer.start({ host, port, logger: pino({ base: null, level: "warn" }, process.stderr) });
   const readers = new Map<string, Offered>(
-    (devices ?? KINDS.map((kind) => ({ kind, serialNumber: `SW-${kind}` }))).map((device, at) => {
+    (devices ?? eachKind).map(({ ids, serialNumber, ...device }, at) => {
       const kind = readerKinds.find(({ name }) => name === device.kind);
       if (!kind) throw new RangeError("a kind that is none");
-      const usb = new UsbReader({ ...device, kind, clock: systemClock });
+      const named = serialNumber !== undefined && { serialNumber };
+      const usb = new UsbReader({ kind: { ...kind, ...ids }, ...named, clock: systemClock });
       return [`1-${at + 1}`, { usb, card: virtualReader(kind.family, { ...keys, ksn: ksnOf(at, keys.ksn) }) }] as const;
     }),
   );
@@ -102,8 +114,7 @@ export async function runUsbip({ host, port, devices, card, keys }: UsbipArgumen
     say(`USB/IP on ${host}:${server.port}; attach with: usbip -t ${server.port} attach -r ${host} -b 1-1`);
     for (const [busId, { usb }] of readers) {
       const { vendorId, productId, serialNumber = "none" } = usb.device.identity;
-      const id = (n: number) => n.toString(16).padStart(4, "0");
-      say(`${busId} ${usb.kind.name} ${id(vendorId)}:${id(productId)} serial number ${serialNumber}`);
+      say(`${busId} ${usb.kind.name} ${idText(vendorId)}:${idText(productId)} serial number ${serialNumber}`);
     }
     for await (const line of createInterface(process.stdin)) if (line.trim() !== "") await order(line);
   } finally {

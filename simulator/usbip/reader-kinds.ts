@@ -26,8 +26,8 @@ const MAGTEK = 0x0801;
 const ID_TECH = 0x0acd;
 
 /**
- * One input report and one feature report of a vendor's own page. The makers' descriptors are not published; the sizes
- * and the page are.
+ * One input report and one feature report of a vendor's own page. The makers' descriptors are not published; MagTek's
+ * page and sizes are.
  */
 function vendorDescriptor(input: number, feature: number): Uint8Array {
   const count = (length: number) => [0x96, length & 0xff, length >> 8]; // report count
@@ -66,7 +66,7 @@ function inPackets(frame: Uint8Array): Uint8Array[] {
 /** MagTek D99875475-10: reports of 887 bytes, commands in feature reports of 60. */
 const MAGTEK_REPORT = 887;
 const MAGTEK_FEATURE = 60;
-/** ID TECH's frames are longer than a report of full speed. */
+/** Our choice: ID TECH's is not published. Its frames are longer than a report of full speed. */
 const IDTECH_REPORT = PACKET;
 
 function hidMsrKind(): ReaderKind {

@@ -26,11 +26,27 @@ function start(t: Test, ...args: string[]) {
 t.test("offers the readers named, and plugs, unplugs and swipes as it is told", async (t) => {
   const { type, line, complaint, end } = start(
     t,
-    ...["--usbip", "--port", "0", "--device", "hid-msr:A1", "--device", "magtek", "--card", "visa-no-pin"],
+    ...[
+      "--usbip",
+      "--port",
+      "0",
+      "--device",
+      "hid-msr:A1",
+      "--device",
+      "magtek",
+      "--device",
+      "lines=1d50:6018",
+      "--device",
+      "keyboard=1d50:6019:K1",
+      "--card",
+      "visa-no-pin",
+    ],
   );
   const port = Number(/127\.0\.0\.1:(\d+);/.exec(await line())?.[1]);
   t.equal(await line(), "1-1 hid-msr 1209:0001 serial number A1");
   t.equal(await line(), "1-2 magtek 0801:0011 serial number none");
+  t.equal(await line(), "1-3 lines 1d50:6018 serial number none");
+  t.equal(await line(), "1-4 keyboard 1d50:6019 serial number K1");
   const client = await UsbipClient.attach(port, "1-1");
   client.submit(1, 255);
   type("1-1 swipe");
@@ -54,7 +70,12 @@ t.test("offers the readers named, and plugs, unplugs and swipes as it is told", 
 });
 
 t.test("says what is wrong with the command line", async (t) => {
-  for (const args of [[], ["--usbip", "--link", "/tmp/x"], ["--usbip", "--device", "toaster"]]) {
+  for (const args of [
+    [],
+    ["--usbip", "--link", "/tmp/x"],
+    ["--usbip", "--device", "toaster"],
+    ["--usbip", "--device", "lines=1D50:6018"],
+  ]) {
     const { complaint, end } = start(t, ...args);
     t.match(await complaint(), /error/, args.join(" "));
     t.equal(await end(), 2);
