@@ -157,13 +157,19 @@ export interface Heard {
   readonly taken: number;
 }
 
-/** One decoder over so many seconds of a sound that holds no card. */
-export function listen(name: SoundName, seconds: number, seed: number): Heard {
+/** At 44.1 kHz, with a hiss below it. */
+export function soundOf(name: SoundName, seconds: number, seed: number): Float32Array {
   const dice = new Dice(seed);
   const signal = new Float32Array(seconds * RATE);
   sounds[name](signal, dice);
   const hiss = dice.betweenOctaves(1e-5, 3e-3);
   for (let n = 0; n < signal.length; n++) signal[n] = Math.max(-1, Math.min(1, (signal[n] ?? 0) + hiss * dice.gauss()));
+  return signal;
+}
+
+/** One decoder over so many seconds of a sound that holds no card. */
+export function listen(name: SoundName, seconds: number, seed: number): Heard {
+  const signal = soundOf(name, seconds, seed);
   const decoder = new WaveformDecoder({ sampleRate: RATE });
   const started = cpuSeconds();
   const events = [...decoder.push(signal), ...decoder.flush()];
