@@ -8,6 +8,7 @@ export interface FailureText {
   readonly todo: string;
 }
 
+/** What one occurrence of a failure adds. */
 export interface FailureOptions {
   /** Facts that place the failure: a field number, an offset, a length. Never card, PIN, key or payer data. */
   readonly detail?: string;
@@ -20,11 +21,13 @@ export abstract class SwipewireError extends Error {
   abstract readonly text: FailureText;
 }
 
+/** An occurrence of a failure. */
 export interface Failure<Code extends string> extends Error {
   readonly code: Code;
   readonly text: FailureText;
 }
 
+/** A failure: what its class tells without an occurrence. */
 export interface FailureClass<Code extends string> {
   new (options?: FailureOptions): Failure<Code>;
   readonly code: Code;
@@ -34,6 +37,7 @@ export interface FailureClass<Code extends string> {
 /**
  * The base class of one failure. Each failure is a class of its own:
  *
+ * @param code lower-case letters, digits and underscores; unique in all packages
  * @example
  * export class TrackTooLong extends failure("track_too_long", { what: "…", means: "…", todo: "…" }) {}
  * throw new TrackTooLong({ detail: "track 2, 41 characters" });

@@ -22,10 +22,12 @@ export class SensitiveBytes {
     return new SensitiveBytes(Uint8Array.from(bytes));
   }
 
+  /** In bytes; also of wiped ones. */
   get length(): number {
     return this.#bytes.length;
   }
 
+  /** Is {@link use} over? */
   get wiped(): boolean {
     return this.#wiped;
   }
@@ -45,18 +47,22 @@ export class SensitiveBytes {
     this.#wiped = true;
   }
 
+  /** As {@link wipe}, for `using`. */
   [Symbol.dispose](): void {
     this.wipe();
   }
 
+  /** `[redacted]`. */
   toString(): string {
     return REDACTED;
   }
 
+  /** `[redacted]`. */
   toJSON(): string {
     return REDACTED;
   }
 
+  /** `[redacted]`. */
   [Symbol.toPrimitive](): string {
     return REDACTED;
   }

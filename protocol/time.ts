@@ -6,11 +6,16 @@ export type Duration = number & { readonly [unit]: "ms" };
 /** A moment: milliseconds since 1970-01-01T00:00:00Z. */
 export type Instant = number;
 
+/** So many milliseconds, rounded to whole ones. */
 export const Millis = (n: number): Duration => Math.round(n) as Duration;
+/** So many seconds. */
 export const Seconds = (n: number): Duration => Millis(n * 1000);
+/** So many minutes. */
 export const Minutes = (n: number): Duration => Seconds(n * 60);
+/** So many hours. */
 export const Hours = (n: number): Duration => Minutes(n * 60);
 
+/** Something that is to happen. */
 export interface Timer {
   /** Does nothing once the timer has fired. */
   cancel(): void;
@@ -18,6 +23,7 @@ export interface Timer {
 
 /** Where time comes from. Programs get the system's, tests a simulated one. */
 export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
   now(): Instant;
   /** Calls `action` once, `delay` from now, unless cancelled. */
   after(delay: Duration, action: () => void): Timer;
@@ -42,6 +48,7 @@ export function sleep(clock: Clock, delay: Duration, signal?: AbortSignal): Prom
   });
 }
 
+/** RFC 3339 in UTC with milliseconds: `2026-01-31T23:59:59.000Z`. */
 export const isoTime = (at: Instant): string => new Date(at).toISOString();
 
 /** The clock of the machine. Only a program's entry point names it; everything inside is handed a {@link Clock}. */

@@ -16,7 +16,7 @@ export interface CardFacts {
 /** Track 2 tells first, then track 1: they agree, and track 2 is what the bank gets. */
 const TELLING: readonly TrackNumber[] = [2, 1];
 
-/** Never throws: a track that does not parse tells nothing. */
+/** What tracks 1 and 2 tell. Never throws over a card: a track that does not parse tells nothing. */
 export function cardFacts(swipe: Swipe): CardFacts {
   for (const number of TELLING) {
     const facts = swipe.kind === "clear" ? factsOfClear(swipe.tracks, number) : factsOfMasked(swipe.masked, number);

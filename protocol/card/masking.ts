@@ -6,6 +6,7 @@ import { parseTrack } from "./track.ts";
 const FIRST = 6;
 const FIRST_OF_TRACK_3 = 4;
 const LAST = 4;
+/** Digits of the shortest card number whose first digits are shown. */
 export const SHORTEST_WITH_FIRST = 13;
 const SHORTEST = 8;
 
@@ -13,6 +14,7 @@ const ascii = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 
 /**
  * `622424******0069`; undefined for anything but 8 to 19 digits: what cannot be parsed is not shown at all.
+ * @param pan ASCII
  * @param seen how many of its first digits, fewer where others stand before them
  */
 export function maskPan(pan: Uint8Array, seen: 4 | 6 = FIRST): string | undefined {
@@ -24,6 +26,7 @@ export function maskPan(pan: Uint8Array, seen: 4 | 6 = FIRST): string | undefine
 /**
  * A track with its length and its masked PAN, all else starred: `;622424******0069=****************?`.
  * Undefined where the track does not parse or has no PAN.
+ * @param bytes ASCII, start to end sentinel, without LRC
  */
 export function maskTrack(number: TrackNumber, bytes: Uint8Array): string | undefined {
   try {

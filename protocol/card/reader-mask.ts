@@ -38,7 +38,10 @@ function partsOf(track: TrackNumber, bytes: Uint8Array): MaskedParts | undefined
   return { pan, afterSeparator: bytes.subarray(nameEnd + 1, end), separator };
 }
 
-/** Does a reader's picture of an encrypted track show more than first six, last four, expiry date and service code? */
+/**
+ * Does a reader's picture of an encrypted track show more than first six, last four, expiry date and service code?
+ * @param bytes ASCII, start to end sentinel, with LRC or without
+ */
 export function revealsTooMuch(track: TrackNumber, bytes: Uint8Array): boolean {
   const parts = partsOf(track, bytes);
   return parts !== undefined && reveal(track, parts);
@@ -54,6 +57,7 @@ function reveal(track: TrackNumber, parts: MaskedParts): boolean {
 /**
  * A reader's picture of an encrypted track as text. Undefined where it reveals too much or does not parse (an AAMVA
  * card, a stripe of no known format): what cannot be parsed is not shown.
+ * @param bytes ASCII, start to end sentinel, with LRC or without
  */
 export function readMaskedTrack(track: TrackNumber, bytes: Uint8Array): string | undefined {
   const parts = partsOf(track, bytes);
@@ -62,7 +66,7 @@ export function readMaskedTrack(track: TrackNumber, bytes: Uint8Array): string |
   return Reflect.apply(String.fromCharCode, undefined, bytes);
 }
 
-/** Of a text from {@link readMaskedTrack}: the PAN with asterisks as its mask, `5452********7189`. */
+/** Of a text from {@link readMaskedTrack}: the PAN with asterisks as its mask, `5452********7189`; undefined for others. */
 export function maskedPanOf(track: TrackNumber, text: string): string | undefined {
   const parts = partsOf(track, new TextEncoder().encode(text));
   if (!parts) return undefined;
@@ -74,7 +78,10 @@ export function maskedPanOf(track: TrackNumber, text: string): string | undefine
   return first + "*".repeat(pan.length - first.length - last.length) + last;
 }
 
-/** Of a text from {@link readMaskedTrack}: three digits where they show. Zeros are a mask, no service code begins with one. */
+/**
+ * Of a text from {@link readMaskedTrack} of track 1 or 2: three ASCII digits where they show, undefined otherwise. Zeros
+ * are a mask, no service code begins with one.
+ */
 export function shownServiceCode(track: TrackNumber, text: string): Uint8Array | undefined {
   if (track === 3) return undefined;
   const code = partsOf(track, new TextEncoder().encode(text))?.afterSeparator.slice(4, 7);

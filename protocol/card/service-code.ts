@@ -32,7 +32,7 @@ const SERVICES = {
 
 const at = <V>(table: Readonly<Record<number, V>>, digit: number): V | undefined => table[digit];
 
-/** @param code three ASCII digits; anything else means nothing: undefined */
+/** Takes a service code apart. @param code three ASCII digits; anything else means nothing: undefined */
 export function readServiceCode(code: Uint8Array): ServiceCode | undefined {
   const [first, second, third] = code;
   if (code.length !== 3 || !isDigit(first) || !isDigit(second) || !isDigit(third)) return undefined;
@@ -51,6 +51,7 @@ export function readServiceCode(code: Uint8Array): ServiceCode | undefined {
 /**
  * Is a PIN to be asked for? "If there is a PIN pad" means yes here: the payer's phone is one. Undefined where the code
  * does not say.
+ * @param code three ASCII digits
  */
 export function pinByServiceCode(code: Uint8Array): boolean | undefined {
   const pin = readServiceCode(code)?.pin;

@@ -21,12 +21,15 @@ export interface PaymentTrack {
   readonly number: 1 | 2;
   /** `B`, on track 1. */
   readonly formatCode?: Uint8Array;
+  /** 8 to 19 ASCII digits, with the check digit. */
   readonly pan: Uint8Array;
-  /** Surname/first name, on track 1; may be blank. */
+  /** Up to 26 characters: surname/first name, on track 1; may be blank. */
   readonly name?: Uint8Array;
   /** YYMM as it stands: 0000, 4912 and past dates are the issuer's to judge. Absent where a separator takes its place. */
   readonly expiry?: Uint8Array;
+  /** Three ASCII digits, see `service-code.ts`. Absent where a separator takes their place. */
   readonly serviceCode?: Uint8Array;
+  /** What follows, up to the end sentinel; the issuer's own. */
   readonly discretionary: Uint8Array;
 }
 
@@ -35,12 +38,13 @@ export interface BankingTrack {
   readonly number: 3;
   /** Two digits. */
   readonly formatCode: Uint8Array;
-  /** Absent where no separator ends it. */
+  /** 8 to 19 ASCII digits. Absent where no separator ends it. */
   readonly pan?: Uint8Array;
   /** Use and security data, additional data. */
   readonly discretionary: Uint8Array;
 }
 
+/** What {@link parseTrack} makes of a track. */
 export type ParsedTrack = PaymentTrack | BankingTrack;
 
 /**
@@ -48,7 +52,7 @@ export type ParsedTrack = PaymentTrack | BankingTrack;
  *
  * @param bytes ASCII, start to end sentinel, both included, without LRC
  * @throws TrackTooLong | TrackSentinel | TrackCharacter | TrackFormatCode | TrackPan | TrackName | TrackExpiry |
- * TrackServiceCode: each tells track and offset, never content
+ *   TrackServiceCode: each tells track and offset, never content
  */
 export function parseTrack(number: 1 | 2, bytes: Uint8Array): PaymentTrack;
 export function parseTrack(number: 3, bytes: Uint8Array): BankingTrack;

@@ -1,6 +1,7 @@
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import type Type from "typebox";
 
+/** Where settings come from; the environment goes before the file. */
 export interface ConfigSources {
   /** The config file, if there is one; its `name` is for the problems. */
   readonly file?: { readonly name: string; readonly text: string };
@@ -17,6 +18,7 @@ export interface ConfigProblem {
   readonly text: string;
 }
 
+/** What a program adds to its schema. */
 export interface ConfigReaderOptions<C> {
   /** Of the program's variables, with its underscore. */
   readonly prefix: string;
@@ -32,6 +34,8 @@ export interface ConfigReaderOptions<C> {
  * The schema names the variables: under the prefix `X_`, `http.publicUrl` is `X_HTTP_PUBLIC_URL`. A list is separated by
  * commas, a list of objects is JSON; `X_CONFIG` is left to name the file. Each `description` in the schema finishes the
  * sentence "allowed: …", and what is `writeOnly` (JSON Schema 2020-12 Validation 9.4) is never shown.
+ *
+ * @returns a function that never throws over what it is given: it tells every problem at once
  */
 export function configReader<S extends Type.TSchema>(
   schema: S,

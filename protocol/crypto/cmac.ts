@@ -5,6 +5,7 @@ import { BLOCK_LENGTH, encryptCbc, encryptEcb, type TdesKey } from "./tdes.ts";
 /**
  * NIST SP 800-38B with AES, also ISO 9797-1:2011 MAC algorithm 5.
  * @param key 16, 24 or 32 bytes
+ * @param message of any length
  * @returns 16 bytes; take as many from the left as the protocol asks for
  * @throws KeyLength
  */
@@ -18,6 +19,7 @@ const R64 = 0x1b;
 
 /**
  * NIST SP 800-38B 6.2 with TDES, also ISO 9797-1:2011 MAC algorithm 5.
+ * @param message of any length
  * @returns 8 bytes; take as many from the left as the protocol asks for
  */
 export function tdesCmac(key: TdesKey, message: Uint8Array): Uint8Array {

@@ -3,17 +3,26 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 
 /** What a device does alike in TDES DUKPT (`tdesDukpt`) and in AES DUKPT (`aesDukpt`), and where the two differ. */
 export interface DukptScheme {
+  /** Of the transaction counter: 21 or 32. */
   readonly counterBits: number;
   /** Counters with more ones are left out, so that no key is far from the initial key. */
   readonly maxOnes: number;
+  /** The transaction counter of a KSN. @throws KsnInvalid */
   ksnCounter(ksn: Uint8Array): number;
+  /** A copy of a KSN with another counter. @throws KsnInvalid */
   withCounter(ksn: Uint8Array, counter: number): Uint8Array;
+  /** As the host derives it; the caller's to wipe. @throws KeyLength | KsnInvalid */
   deriveTransactionKey(initialKey: Uint8Array, ksn: Uint8Array): Uint8Array;
-  /** From the key of a counter to that of the same with one more one at its end, which `ksn` holds. */
+  /**
+   * From the key of a counter to that of the same with one more one at its end, which `ksn` holds; the caller's to wipe.
+   * @throws KeyLength | KsnInvalid
+   */
   deriveNextKey(key: Uint8Array, ksn: Uint8Array): Uint8Array;
 }
 
+/** One swipe's key, and what tells a host which. */
 export interface DukptTransaction {
+  /** 10 bytes for TDES, 12 for AES. */
   readonly ksn: Uint8Array;
   /** The transaction key; the caller's to wipe. */
   readonly key: SensitiveBytes;
@@ -34,7 +43,7 @@ export class DukptTerminal {
   #counter: number;
 
   /**
-   * @param initialKey stays the caller's to wipe
+   * @param initialKey 16 bytes for TDES, 16, 24 or 32 for AES; stays the caller's to wipe
    * @param ksn of the first transaction; counter 0 is a device fresh from key injection, whose first counter is 1
    * @throws KeyLength | KsnInvalid, also when the counter has too many ones
    */
@@ -82,6 +91,7 @@ export class DukptTerminal {
     this.#futureKeys.clear();
   }
 
+  /** As {@link wipe}, for `using`. */
   [Symbol.dispose](): void {
     this.wipe();
   }

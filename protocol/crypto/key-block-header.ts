@@ -9,6 +9,7 @@ import { KeyBlockHeaderInvalid, KeyBlockLength, KeyBlockOptionalBlockInvalid } f
  */
 export type KeyBlockVersion = "A" | "B" | "C" | "D" | "E";
 
+/** X9.143:2021 6.3.6: something more about the key. */
 export interface OptionalBlock {
   /** Two digits or upper-case letters; X9.143:2021 6.3.6, table 7. */
   readonly id: string;
@@ -16,6 +17,7 @@ export interface OptionalBlock {
   readonly data: string;
 }
 
+/** What the key is and may be used for, by the tables of X9.143:2021. */
 export interface KeyBlockHeader {
   readonly version: KeyBlockVersion;
   /** Two characters; 6.3.1, table 2. "B0" is a base derivation key, "P0" a PIN key, "K1" a key block protection key. */
@@ -33,6 +35,7 @@ export interface KeyBlockHeader {
   readonly optionalBlocks: readonly OptionalBlock[];
 }
 
+/** A header that was read. */
 export interface ParsedKeyBlockHeader {
   readonly header: KeyBlockHeader;
   /** Characters, optional blocks included. */
@@ -106,8 +109,9 @@ export function parseKeyBlockHeader(block: string): ParsedKeyBlockHeader {
 }
 
 /**
- * A padding block ("PB") is put after the optional blocks where they need one and the last is none.
+ * The header as text. A padding block ("PB") is put after the optional blocks where they need one and the last is none.
  * @param rest characters that follow: the encrypted key and the MAC
+ * @returns 16 characters and the optional blocks, printable ASCII
  * @throws KeyBlockLength | KeyBlockHeaderInvalid | KeyBlockOptionalBlockInvalid
  */
 export function buildKeyBlockHeader(header: KeyBlockHeader, rest: number): string {
@@ -190,5 +194,5 @@ function checkHeader(header: KeyBlockHeader): void {
   });
 }
 
-/** X9.143:2021 4: lower-case digits are none. */
+/** Hexadecimal digits, any number of them; X9.143:2021 4: lower-case ones are none. */
 export const isHex = (text: string): boolean => /^[0-9A-F]*$/.test(text);

@@ -51,7 +51,7 @@ export function deriveKeyBlockKeys(protectionKey: Uint8Array, version: KeyBlockV
   };
 }
 
-/** @throws KeyLength */
+/** Refuses a protection key of a length that its version does not take. @throws KeyLength */
 export function checkProtectionKey(protectionKey: Uint8Array, version: KeyBlockVersion): void {
   if (version === "D" || version === "E") checkAesKey(protectionKey);
   else if (protectionKey.length !== 16 && protectionKey.length !== 24) {

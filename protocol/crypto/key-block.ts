@@ -18,12 +18,14 @@ import { decryptCbc, encryptCbc, tdesKey } from "./tdes.ts";
 
 // A key, encrypted and bound to what it is for: ANSI X9.143:2021 (TR-31:2018), ISO 20038:2017.
 
+/** What a key block held. */
 export interface UnwrappedKey {
   readonly header: KeyBlockHeader;
   /** The caller's to wipe. */
   readonly key: SensitiveBytes;
 }
 
+/** How a key is wrapped. */
 export interface WrapOptions {
   /**
    * How long the key looks to who can't decrypt it, in bytes; by default as long as keys of its algorithm get
@@ -33,6 +35,7 @@ export interface WrapOptions {
 }
 
 /**
+ * Wraps a key, X9.143:2021 6 and 7.
  * @param protectionKey versions A to C: TDES, 16 or 24 bytes; D and E: AES, 16, 24 or 32 bytes
  * @param key stays the caller's to wipe
  * @param random pads the key
@@ -63,7 +66,7 @@ export function wrapKeyBlock(
 }
 
 /**
- * Nothing of the key is looked at before the MAC is found right. In versions B, D and E the MAC is over the clear key, so
+ * Takes the key out of a key block. Nothing of it is looked at before the MAC is found right. In versions B, D and E the MAC is over the clear key, so
  * that decryption comes first.
  * @param protectionKey as in {@link wrapKeyBlock}
  * @throws KeyLength | KeyBlockLength | KeyBlockHeaderInvalid | KeyBlockOptionalBlockInvalid | KeyBlockNotHex |

@@ -10,7 +10,7 @@ import { checkPan, decodePinField, encodePinField, setNibble } from "./pin-block
 const ZERO = 0x30;
 
 /**
- * ISO 9564-1:2017 9.4.2.3.
+ * A PIN block under an AES key, ISO 9564-1:2017 9.4.2.3.
  * @param key AES, 16, 24 or 32 bytes
  * @param pin 4 to 12 ASCII digits
  * @param pan 8 to 19 ASCII digits, with its check digit
@@ -31,11 +31,11 @@ export function encryptPinBlockFormat4(key: Uint8Array, pin: Uint8Array, pan: Ui
 }
 
 /**
- * ISO 9564-1:2017 9.4.2.4.
+ * The PIN of a block under an AES key, ISO 9564-1:2017 9.4.2.4.
  * @param key AES, 16, 24 or 32 bytes
  * @param block 16 bytes
  * @param pan 8 to 19 ASCII digits, with its check digit
- * @returns ASCII digits, the caller's to wipe
+ * @returns 4 to 12 ASCII digits, the caller's to wipe
  * @throws KeyLength | PinBlockMalformed when it is none under this key for this PAN | PinBlockPan
  */
 export function decryptPinBlockFormat4(key: Uint8Array, block: Uint8Array, pan: Uint8Array): SensitiveBytes {
@@ -54,6 +54,7 @@ export function decryptPinBlockFormat4(key: Uint8Array, block: Uint8Array, pan: 
 
 /**
  * ISO 9564-1:2017 9.4.2.2.2: the PIN filled with A, then 8 random bytes.
+ * @param pin 4 to 12 ASCII digits
  * @returns 16 bytes, the caller's to wipe
  * @throws PinBlockPin
  */
@@ -69,6 +70,7 @@ export function encodePinFieldFormat4(pin: Uint8Array, random: Random): Uint8Arr
 /**
  * ISO 9564-1:2017 9.4.2.2.3: how many digits there are beyond twelve, the digits (zeros before fewer than twelve), and
  * zeros.
+ * @param pan 8 to 19 ASCII digits, with its check digit
  * @returns 16 bytes, the caller's to wipe
  * @throws PinBlockPan
  */

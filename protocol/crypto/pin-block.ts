@@ -11,7 +11,13 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 const ZERO = 0x30;
 const isDigit = (byte: number) => byte >= ZERO && byte <= ZERO + 9;
 
-/** ISO 9564-1:2017 9.3.2: filled with F, bound to the card. @throws PinBlockPin | PinBlockPan */
+/**
+ * ISO 9564-1:2017 9.3.2: filled with F, bound to the card.
+ * @param pin 4 to 12 ASCII digits
+ * @param pan 8 to 19 ASCII digits, with the check digit
+ * @returns 8 bytes, the caller's to wipe
+ * @throws PinBlockPin | PinBlockPan
+ */
 export function encodePinBlockFormat0(pin: Uint8Array, pan: Uint8Array): Uint8Array {
   checkPan(pan);
   const block = encodePinField(0, pin, () => 0xf);
@@ -19,13 +25,23 @@ export function encodePinBlockFormat0(pin: Uint8Array, pan: Uint8Array): Uint8Ar
   return block;
 }
 
-/** ISO 9564-1:2017 9.3.3: filled with random nibbles, for when the card number is not known. @throws PinBlockPin */
+/**
+ * ISO 9564-1:2017 9.3.3: filled with random nibbles, for when the card number is not known.
+ * @param pin 4 to 12 ASCII digits
+ * @returns 8 bytes, the caller's to wipe
+ * @throws PinBlockPin
+ */
 export function encodePinBlockFormat1(pin: Uint8Array, random: Random): Uint8Array {
   const fill = random.bytes(7);
   return encodePinField(1, pin, (n) => nibbleAt(fill, n));
 }
 
-/** ISO 9564-1:2017 9.3.4: filled with F; to a chip card only, never over a line. @throws PinBlockPin */
+/**
+ * ISO 9564-1:2017 9.3.4: filled with F; to a chip card only, never over a line.
+ * @param pin 4 to 12 ASCII digits
+ * @returns 8 bytes, the caller's to wipe
+ * @throws PinBlockPin
+ */
 export function encodePinBlockFormat2(pin: Uint8Array): Uint8Array {
   return encodePinField(2, pin, () => 0xf);
 }
@@ -33,6 +49,9 @@ export function encodePinBlockFormat2(pin: Uint8Array): Uint8Array {
 /**
  * ISO 9564-1:2017 9.3.5: filled with random nibbles from A to F, so that the same PIN and card give another block each
  * time.
+ * @param pin 4 to 12 ASCII digits
+ * @param pan 8 to 19 ASCII digits, with the check digit
+ * @returns 8 bytes, the caller's to wipe
  * @throws PinBlockPin | PinBlockPan
  */
 export function encodePinBlockFormat3(pin: Uint8Array, pan: Uint8Array, random: Random): Uint8Array {
@@ -45,23 +64,37 @@ export function encodePinBlockFormat3(pin: Uint8Array, pan: Uint8Array, random: 
 
 /**
  * The PIN of a decrypted block of format 0.
- * @returns ASCII digits, the caller's to wipe
+ * @param block 8 bytes
+ * @param pan 8 to 19 ASCII digits, with the check digit
+ * @returns 4 to 12 ASCII digits, the caller's to wipe
  * @throws PinBlockMalformed when it is none for this PAN (a wrong key looks the same) | PinBlockPan
  */
 export const decodePinBlockFormat0 = (block: Uint8Array, pan: Uint8Array): SensitiveBytes =>
   decodePinBlock(0, block, pan, (nibble) => nibble === 0xf);
 
-/** The PIN of a decrypted block of format 1: ASCII digits, the caller's to wipe. @throws PinBlockMalformed */
+/**
+ * The PIN of a decrypted block of format 1.
+ * @param block 8 bytes
+ * @returns 4 to 12 ASCII digits, the caller's to wipe
+ * @throws PinBlockMalformed
+ */
 export const decodePinBlockFormat1 = (block: Uint8Array): SensitiveBytes =>
   decodePinBlock(1, block, undefined, () => true);
 
-/** The PIN of a block of format 2: ASCII digits, the caller's to wipe. @throws PinBlockMalformed */
+/**
+ * The PIN of a block of format 2.
+ * @param block 8 bytes
+ * @returns 4 to 12 ASCII digits, the caller's to wipe
+ * @throws PinBlockMalformed
+ */
 export const decodePinBlockFormat2 = (block: Uint8Array): SensitiveBytes =>
   decodePinBlock(2, block, undefined, (nibble) => nibble === 0xf);
 
 /**
  * The PIN of a decrypted block of format 3.
- * @returns ASCII digits, the caller's to wipe
+ * @param block 8 bytes
+ * @param pan 8 to 19 ASCII digits, with the check digit
+ * @returns 4 to 12 ASCII digits, the caller's to wipe
  * @throws PinBlockMalformed when it is none for this PAN (a wrong key looks the same) | PinBlockPan
  */
 export const decodePinBlockFormat3 = (block: Uint8Array, pan: Uint8Array): SensitiveBytes =>
@@ -87,7 +120,8 @@ function decodePinBlock(
 }
 
 /**
- * The 8 bytes that hold a PIN in every format.
+ * The 8 bytes that hold a PIN in every format: control, length and PIN nibbles, then `fill`.
+ * @param pin 4 to 12 ASCII digits
  * @param fill the nth nibble after the PIN, from 0
  * @throws PinBlockPin
  */
@@ -102,7 +136,11 @@ export function encodePinField(format: number, pin: Uint8Array, fill: (n: number
   return field;
 }
 
-/** The PIN in the first 8 bytes of a field. @throws PinBlockMalformed */
+/**
+ * The PIN in the first 8 bytes of a field, 4 to 12 ASCII digits, the caller's to wipe.
+ * @param isFill may this nibble stand after the PIN?
+ * @throws PinBlockMalformed
+ */
 export function decodePinField(format: number, field: Uint8Array, isFill: (nibble: number) => boolean): SensitiveBytes {
   const length = nibbleAt(field, 1);
   if (nibbleAt(field, 0) !== format || length < 4 || length > 12) throw new PinBlockMalformed();
@@ -118,7 +156,7 @@ export function decodePinField(format: number, field: Uint8Array, isFill: (nibbl
   return new SensitiveBytes(pin);
 }
 
-/** @throws PinBlockPan */
+/** Refuses a PAN that is not 8 to 19 ASCII digits. @throws PinBlockPan */
 export function checkPan(pan: Uint8Array): void {
   if (pan.length < 8 || pan.length > 19 || !pan.every(isDigit)) throw new PinBlockPan();
 }
@@ -146,6 +184,7 @@ function randomLetters(random: Random, length: number): number[] {
 
 const nibbleAt = (bytes: Uint8Array, at: number) => ((bytes[at >> 1] ?? 0) >> (at % 2 === 0 ? 4 : 0)) & 0xf;
 
+/** Writes the nibble `at`, counted from the high one of the first byte. */
 export function setNibble(bytes: Uint8Array, at: number, nibble: number): void {
   const byte = bytes[at >> 1] ?? 0;
   bytes[at >> 1] = at % 2 === 0 ? (nibble << 4) | (byte & 0xf) : (byte & 0xf0) | nibble;

@@ -12,9 +12,10 @@ const USAGE: Record<ReaderEncryptionScheme, DukptUsage> = {
 };
 
 /**
- * What a reader does to a track.
+ * What a reader does to a track: TDES-CBC with a zero IV, under the key that `scheme` names.
  * @param transactionKey 16 bytes
  * @param clear padded on the right with zero bytes to whole 8-byte blocks
+ * @returns whole blocks
  * @throws KeyLength
  */
 export function encryptReaderBlock(
@@ -35,6 +36,7 @@ export function encryptReaderBlock(
  * What a host does with it.
  * @param bdk 16 bytes
  * @param ksn 10 bytes
+ * @param ciphertext whole 8-byte blocks
  * @returns the clear text with its padding, the caller's to wipe
  * @throws KeyLength | KsnInvalid | CiphertextLength
  */
@@ -78,6 +80,7 @@ export type AesReaderScheme = "aes-dukpt-data-cbc";
  * What a host does with a block of a reader with AES DUKPT.
  * @param initialKey 16, 24 or 32 bytes, of the reader that the KSN names
  * @param ksn 12 bytes
+ * @param ciphertext whole 16-byte blocks
  * @returns the clear text with its padding, the caller's to wipe
  * @throws KeyLength | KsnInvalid | CiphertextLength
  */

@@ -11,6 +11,7 @@ export type MacPadding = 1 | 2 | 3;
  * ISO 9797-1:2011 MAC algorithm 3 with DES: DES-CBC under the left half, the last block taken through the right half
  * and back. With padding method 1 it is the "retail MAC" of X9.19.
  * @param key 16 bytes
+ * @param message of any length
  * @returns 8 bytes; take as many from the left as the protocol asks for
  * @throws KeyLength
  */

@@ -1,12 +1,14 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { CiphertextLength, KeyLength } from "../errors.ts";
 
+/** In bytes, of DES and TDES. */
 export const BLOCK_LENGTH = 8;
 
 /** A two-key or three-key TDES key (or single DES as K‖K), held by the runtime. Make it once and reuse it. */
 export type TdesKey = KeyObject;
 
 /**
+ * A key from its bytes.
  * @param bytes 16 bytes (K1‖K2), 24 (K1‖K2‖K3), or 8 for single DES: OpenSSL 3 has no single DES of its own, and TDES
  *   under K‖K is the same function. Stay the caller's to wipe.
  * @throws KeyLength
@@ -26,21 +28,21 @@ export function tdesKey(bytes: Uint8Array): TdesKey {
 
 // ECB serves single blocks and the wrapping of keys only, which is what X9.24, ISO 9797-1 and UnionPay ask for.
 
-/** Each 8-byte block by itself. @throws CiphertextLength */
+/** Each 8-byte block by itself, one at least. @throws CiphertextLength */
 export const encryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
   run(createCipheriv(algorithm(key), key, null), blocks);
 
-/** Each 8-byte block by itself. @throws CiphertextLength */
+/** Each 8-byte block by itself, one at least. @throws CiphertextLength */
 export const decryptEcb = (key: TdesKey, blocks: Uint8Array): Uint8Array =>
   run(createDecipheriv(algorithm(key), key, null), blocks);
 
 const ZERO_IV = new Uint8Array(BLOCK_LENGTH);
 
-/** Whole blocks; the IV is one. @throws CiphertextLength */
+/** Whole blocks, one at least; the IV is 8 bytes, zeros unless given. @throws CiphertextLength */
 export const encryptCbc = (key: TdesKey, blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array =>
   run(createCipheriv(`${algorithm(key)}-cbc`, key, iv), blocks);
 
-/** Whole blocks; the IV is one. @throws CiphertextLength */
+/** Whole blocks, one at least; the IV is 8 bytes, zeros unless given. @throws CiphertextLength */
 export const decryptCbc = (key: TdesKey, blocks: Uint8Array, iv: Uint8Array = ZERO_IV): Uint8Array =>
   run(createDecipheriv(`${algorithm(key)}-cbc`, key, iv), blocks);
 

@@ -2,7 +2,7 @@ import { BLOCK_LENGTH, encryptEcb, type TdesKey } from "./tdes.ts";
 
 const HEX = "0123456789ABCDEF";
 
-/** Encrypts one 8-byte block under a key that stays where it is. */
+/** Encrypts one 8-byte block under a key that stays where it is; gives 8 new bytes. */
 export type BlockEncryption = (block: Uint8Array) => Uint8Array;
 
 /**

@@ -63,7 +63,8 @@ function splitPlaintext(plaintext: Uint8Array): { protectedHeader: string; signa
 /**
  * Opens what `sealSwipe` sealed.
  *
- * @param decrypt opens the compact JWE; the gateway's key store does it
+ * @param jwe compact, RFC 7516 3.1
+ * @param decrypt opens it and gives the plaintext, which is wiped here; the gateway's key store does it
  * @param verificationKey the Ed25519 public key of the terminal that sent it
  * @returns the swipe, the caller's to wipe, and what it is bound to, which the caller must compare with what it expects
  * @throws EnvelopeUnreadable (from `decrypt`) | EnvelopeMalformed | EnvelopeSignatureInvalid

@@ -19,6 +19,7 @@ export interface SealContext {
   readonly pin: boolean;
   /** E.164: where to ask for the PIN. */
   readonly phone?: string;
+  /** When it was sealed. */
   readonly at: Instant;
 }
 
@@ -67,7 +68,7 @@ function payload(swipe: Swipe): Uint8Array {
  *
  * @param signingKey the terminal's Ed25519 private key
  * @param recipient the gateway's X25519 public key, with its `kid`
- * @returns a compact JWE
+ * @returns a compact JWE, RFC 7516 3.1
  * @example
  * const sealed = await sealSwipe(swipe, { terminal, swipe: id, payment, order, pin: false, at: clock.now() }, signingKey, sealingKeys[0]);
  */

@@ -10,6 +10,7 @@ export const EnrolmentRequest = strict({
 });
 export type EnrolmentRequest = Type.Static<typeof EnrolmentRequest>;
 
+/** What the terminal is from now on, and how it reaches the gateway. */
 export const EnrolmentReply = strict({
   terminal: Uuid,
   mqtt: strict({

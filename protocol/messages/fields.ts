@@ -10,6 +10,7 @@ export const strict = <P extends Type.TProperties>(properties: P) =>
  */
 export const line = (max: number) => Type.String({ minLength: 1, maxLength: max, pattern: "^[^\\p{Cc}\\p{Cs}]+$" });
 
+/** A UUID as text, RFC 9562, in lower case: 36 characters. */
 export const Uuid = Type.String({
   pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
   description: "RFC 9562, lower case",
@@ -20,6 +21,7 @@ export const Timestamp = Type.String({
   pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z$",
 });
 
+/** What the payer types to find an order on another device: 8 to 12 digits. */
 export const TransactionCode = Type.String({ pattern: "^[0-9]{8,12}$" });
 
 /** E.164 with the plus sign. */
@@ -34,6 +36,7 @@ export const Currency = Type.String({ pattern: "^[A-Z]{3}$" });
 /** What is shown of a card: first six and last four at most (PCI DSS 4.0.1 3.4.1). */
 export const MaskedPan = Type.String({ pattern: "^[0-9]{0,6}\\*+[0-9]{0,4}$" });
 
+/** The code of a failure, as ERRORS.md lists them: 3 to 64 lower-case letters, digits and underscores. */
 export const ErrorCode = Type.String({ pattern: "^[a-z][a-z0-9_]{2,63}$" });
 
 /** An Ed25519 or X25519 public key, RFC 7517 and RFC 8037. Private members are refused as unknown. */

@@ -11,6 +11,7 @@ export const NewOrder = strict({
 });
 export type NewOrder = Type.Static<typeof NewOrder>;
 
+/** Where an order stands. */
 export const OrderStatus = Type.Union([
   Type.Literal("payable"),
   /** A payment is under way. */

@@ -15,8 +15,8 @@ function place(error: ErrorObject | undefined): string {
 }
 
 /**
- * A function that returns its argument as the schema's type.
- * @throws MessageInvalid with the place and the rule that was broken
+ * A function that returns its argument as the schema's type, JSON Schema 2020-12.
+ * @throws MessageInvalid with the place and the rule that was broken, from that function
  */
 export function checker<S extends Type.TSchema>(schema: S): (value: unknown) => Type.Static<S> {
   const validate = ajv.compile(schema);
@@ -27,8 +27,8 @@ export function checker<S extends Type.TSchema>(schema: S): (value: unknown) => 
 }
 
 /**
- * A function that reads one JSON message of at most `limit` bytes.
- * @throws MessageTooLarge | MessageNotJson | MessageInvalid
+ * A function that reads one JSON message, UTF-8, of at most `limit` bytes.
+ * @throws MessageTooLarge | MessageNotJson | MessageInvalid from that function
  */
 export function reader<S extends Type.TSchema>(schema: S, limit: number): (bytes: Uint8Array) => Type.Static<S> {
   const check = checker(schema);
@@ -41,6 +41,7 @@ export function reader<S extends Type.TSchema>(schema: S, limit: number): (bytes
 
 /**
  * What JSON text says, unchecked.
+ * @param bytes text in the decoder's encoding
  * @param decoder a fatal one also refuses what is no text
  * @throws MessageNotJson
  */

@@ -9,6 +9,7 @@ export const PhoneRequest = Type.Union([
 ]);
 export type PhoneRequest = Type.Static<typeof PhoneRequest>;
 
+/** Why a call is over. */
 export const CallEndCause = Type.Union([
   Type.Literal("hangup"),
   Type.Literal("busy"),
@@ -18,6 +19,7 @@ export const CallEndCause = Type.Union([
 ]);
 export type CallEndCause = Type.Static<typeof CallEndCause>;
 
+/** What became of a call: `key` is one DTMF key, 0 to 9, star or hash. */
 export const PhoneEvent = Type.Union([
   strict({ call: Uuid, event: Type.Literal("ringing") }),
   strict({ call: Uuid, event: Type.Literal("answered") }),

@@ -20,6 +20,7 @@ export const Ack = message("ack", { of: Uuid });
 
 // Terminal to gateway.
 
+/** Which order has this code? Answered with `order.found`, or refused. */
 export const OrderFind = message("order.find", { code: TransactionCode });
 
 /** `payment` is made up by the terminal and names this attempt for good, so that repeats are harmless. */
@@ -35,6 +36,7 @@ export const SwipeSubmit = message("swipe.submit", {
  */
 export const PaymentQuery = message("payment.query", { payment: Uuid });
 
+/** The payer gave up. Acknowledged, or refused when it is too late. */
 export const PaymentCancel = message("payment.cancel", { payment: Uuid });
 
 const CompactJwe = Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]*){4}$", maxLength: 2_048 });
@@ -81,8 +83,10 @@ export const PaymentProgress = Type.Union([
 ]);
 export type PaymentProgress = Type.Static<typeof PaymentProgress>;
 
+/** Where a payment stands; a newer one takes the place of an older one. */
 export const PaymentState = message("payment.state", { payment: Uuid, state: PaymentProgress });
 
+/** How a payment ended. */
 export const PaymentOutcome = Type.Union([
   Type.Literal("approved"),
   /** The bank said no. Not charged. */
@@ -96,6 +100,7 @@ export const PaymentOutcome = Type.Union([
 ]);
 export type PaymentOutcome = Type.Static<typeof PaymentOutcome>;
 
+/** A payment is over. Repeated until acknowledged, for a day. */
 export const PaymentResult = message("payment.result", {
   payment: Uuid,
   order: Uuid,
@@ -113,11 +118,15 @@ export const PaymentResult = message("payment.result", {
 /** The message `re` was understood and refused; a refused `swipe.submit` is refused for good, under any message id. */
 export const Refused = message("refused", { re: Uuid, code: ErrorCode });
 
+/** What a terminal publishes to its `up` topic. */
 export const UpMessage = Type.Union([Ack, OrderFind, SwipeSubmit, PaymentQuery, PaymentCancel, KeysFind]);
 export type UpMessage = Type.Static<typeof UpMessage>;
 
+/** What the gateway publishes to a terminal's `down` topic. */
 export const DownMessage = Type.Union([Ack, OrderFound, KeysFound, PaymentState, PaymentResult, Refused]);
 export type DownMessage = Type.Static<typeof DownMessage>;
 
+/** Any message of the terminal link. */
 export type LinkMessage = UpMessage | DownMessage;
+/** The body of the messages of one type. */
 export type LinkBody<T extends LinkMessage["type"]> = Extract<LinkMessage, { type: T }>["body"];

@@ -2,12 +2,15 @@ const ROOT = "swipewire/1";
 
 /** Topics of the terminal link. A terminal may publish to `up` and `presence` of its own id and read `down` of it. */
 export const topics = {
+  /** From the terminal. */
   up: (terminal: string) => `${ROOT}/terminals/${terminal}/up`,
+  /** To the terminal. */
   down: (terminal: string) => `${ROOT}/terminals/${terminal}/down`,
   /** Retained, with a last will. */
   presence: (terminal: string) => `${ROOT}/terminals/${terminal}/presence`,
   /** Retained, with a last will; every terminal may read it. */
   gatewayPresence: `${ROOT}/gateway/presence`,
+  /** What the gateway subscribes to, as `everyPresence`. */
   everyUp: `${ROOT}/terminals/+/up`,
   everyPresence: `${ROOT}/terminals/+/presence`,
 } as const;

@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { Amount, Currency, ErrorCode, strict, Timestamp, Uuid } from "./fields.ts";
 
+/** A payment is over. */
 export const PaymentEvent = strict({
   type: Type.Union([
     Type.Literal("payment.approved"),
@@ -27,6 +28,7 @@ export const PaymentEvent = strict({
 });
 export type PaymentEvent = Type.Static<typeof PaymentEvent>;
 
+/** A refund is over. */
 export const RefundEvent = strict({
   type: Type.Union([Type.Literal("refund.approved"), Type.Literal("refund.failed")]),
   timestamp: Timestamp,

@@ -32,14 +32,15 @@ const CODE_PREFIX = /`([a-z0-9_]+_)\*`/g;
 const NOT_PASSED_ON = ["SensitiveBytesWiped", "CiphertextLength"];
 
 /** What a function can't throw, though one that it calls can: it gives it nothing to refuse. */
-const RULED_OUT: Readonly<Record<string, string>> = {
-  decryptAesReaderBlockBy: "KeyTooWeak",
-  decodePinBlockFormat1: "PinBlockPan",
-  decodePinBlockFormat2: "PinBlockPan",
-  compileDialect: "Iso8583LengthInvalid",
-  compilePosDialect: "Iso8583LengthInvalid",
+const RULED_OUT: Readonly<Record<string, readonly string[]>> = {
+  "DukptTerminal.next": ["KeyLength", "KsnInvalid"],
+  decryptAesReaderBlockBy: ["KeyTooWeak"],
+  decodePinBlockFormat1: ["PinBlockPan"],
+  decodePinBlockFormat2: ["PinBlockPan"],
+  compileDialect: ["Iso8583LengthInvalid"],
+  compilePosDialect: ["Iso8583LengthInvalid"],
   // Its codec does.
-  hidMsr: "ReaderFrameField",
+  hidMsr: ["ReaderFrameField"],
 };
 
 /** What leaves a function as an exception, and what its docstring says of it. */
@@ -64,7 +65,7 @@ export class ThrownFailures {
       exportedFunctions(file, this.#checker).flatMap(({ name, body }) => {
         const named = this.#named(body);
         const failures = [...this.#thrownBy(body)]
-          .filter((failure) => !named.has(failure) && failure !== RULED_OUT[name])
+          .filter((failure) => !named.has(failure) && !RULED_OUT[name]?.includes(failure))
           .sort();
         return failures.length > 0 ? [{ of: body, name, failures }] : [];
       }),
