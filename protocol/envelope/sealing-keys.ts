@@ -22,7 +22,10 @@ const checkStatement = checker(Statement);
 
 /**
  * The gateway's answer to a terminal's question for sealing keys, a compact JWS.
+ * @param question UUID
+ * @param sealingKeys 1 to 4, newest first
  * @param sign what Ed25519 makes of it: 64 bytes. `jose` signs with keys that it is given, and a token gives none.
+ * @throws MessageInvalid for keys or a question that are none
  */
 export function signSealingKeys(
   question: string,
@@ -35,6 +38,7 @@ export function signSealingKeys(
 }
 
 /**
+ * The keys that {@link signSealingKeys} signed.
  * @param gatewayKey the gateway's Ed25519 key, as this terminal pinned it
  * @returns X25519 keys, newest first
  * @throws SealingKeysRefused when anybody else signed them, or they answer another question
@@ -64,6 +68,10 @@ export interface GatewayChallenge {
   open(answer: string): Promise<PublicJwk>;
 }
 
+/**
+ * The terminal's side, which ends in the gateway's signing key.
+ * @param pinned the X25519 key that the terminal was enrolled with
+ */
 export async function challengeGateway(pinned: PublicJwk, random: Random): Promise<GatewayChallenge> {
   const key = Uint8Array.from(random.bytes(CHALLENGE_BYTES));
   const challenge = await new CompactEncrypt(key)
@@ -88,7 +96,9 @@ export async function challengeGateway(pinned: PublicJwk, random: Random): Promi
 
 /**
  * The gateway's side of {@link challengeGateway}.
- * @param opened what its key store found in the challenge
+ * @param opened what its key store found in the challenge: 32 bytes; the caller's to wipe
+ * @param gatewayKey Ed25519
+ * @returns compact JWE under those 32 bytes
  * @throws SealingKeysRefused when that is no challenge
  */
 export async function answerChallenge(opened: SensitiveBytes, gatewayKey: PublicJwk): Promise<string> {

@@ -46,7 +46,7 @@ export class BitCorrelator {
     this.#energies[start & MASK] = energy;
   }
 
-  /** Signed: upside down it is negative. @param start a whole step, of the last {@link KEPT} */
+  /** Signed: upside down it is negative. @param start a whole step, of the last `KEPT` */
   likeness(bit: number, start: number): number {
     return (this.#likeness[bit as 0 | 1] as Float64Array)[start & MASK] as number;
   }

@@ -77,7 +77,7 @@ export class BitTracker {
     return this.#at + 3 < correlator.latest;
   }
 
-  /** Hears one more bit. @returns the bit of {@link DELAY} ago, once there is one */
+  /** Hears one more bit. @returns the bit of `DELAY` ago, once there is one */
   take(correlator: BitCorrelator): 0 | 1 | undefined {
     const { turns } = this.#code;
     const at = this.#at;
