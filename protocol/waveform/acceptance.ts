@@ -4,6 +4,9 @@ import type { ReadBasis } from "./waveform-event.ts";
 /** A residual below this is believed from one filter alone. */
 const SURE_TIMING = 0.09;
 
+/** What was read from the signal's likelihood must be so much likelier than the nearest others, as a logarithm. */
+const SURE_MARGIN = 3;
+
 /** What all filters together say about one pass of a track. */
 export interface Ballot {
   readonly read: TrackRead;
@@ -15,6 +18,8 @@ export interface Ballot {
 const sameData = (a: TrackRead, b: TrackRead) =>
   a.number === b.number && a.data.length === b.data.length && a.data.every((byte, n) => byte === b.data[n]);
 
+const isSure = ({ margin }: TrackRead) => margin === undefined || margin >= SURE_MARGIN;
+
 const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.end;
 
 /**
@@ -23,21 +28,27 @@ const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.e
  * otherwise, and either its timing is sure or two filters agree.
  */
 export class Ballots {
-  readonly #passes: { start: number; end: number; reads: { read: TrackRead; voters: Set<string> }[] }[] = [];
+  readonly #passes: { start: number; end: number; reads: { read: TrackRead; voters: Set<string>; sure: boolean }[] }[] =
+    [];
 
   /** Takes ownership of the reads. */
   add(voter: string, reads: readonly TrackRead[]): void {
     for (const read of reads) {
       const pass = this.#passes.find(({ reads: [first] }) => first && overlap(first.read, read));
       if (!pass) {
-        this.#passes.push({ start: read.start, end: read.end, reads: [{ read, voters: new Set([voter]) }] });
+        this.#passes.push({
+          start: read.start,
+          end: read.end,
+          reads: [{ read, voters: new Set([voter]), sure: isSure(read) }],
+        });
         continue;
       }
       const known = pass.reads.find((other) => sameData(other.read, read));
       if (!known) {
-        pass.reads.push({ read, voters: new Set([voter]) });
+        pass.reads.push({ read, voters: new Set([voter]), sure: isSure(read) });
       } else {
         known.voters.add(voter);
+        known.sure ||= isSure(read);
         if (read.residual < known.read.residual) {
           known.read.data.fill(0);
           known.read = read;
@@ -53,8 +64,8 @@ export class Ballots {
     return this.#passes.map(({ reads }) => {
       const [first, ...others] = reads.toSorted((a, b) => b.voters.size - a.voters.size);
       if (!first) throw new Error("a pass has at least one read");
-      const { read, voters } = first;
-      const believable = others.length === 0 && read.isFormat;
+      const { read, voters, sure } = first;
+      const believable = others.length === 0 && read.isFormat && sure;
       const basis = !believable
         ? undefined
         : read.residual < SURE_TIMING

@@ -6,6 +6,8 @@ export interface FluxRun {
   readonly edges: Float64Array;
   /** Of a 1 where its middle flux change lies; of a 0 not a number. */
   readonly middles: Float64Array;
+  /** How much likelier, as a logarithm, the bits so far are than the nearest others; absent where peaks were read. */
+  readonly margins?: Float64Array;
 }
 
 /** Bits on either side from which a bit's own length is foretold. */

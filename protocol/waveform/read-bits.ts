@@ -21,6 +21,8 @@ export interface TrackRead {
   readonly endBit: number;
   /** See {@link timingResidual}; the characters alone. */
   readonly residual: number;
+  /** The least of {@link FluxRun.margins} over its characters. */
+  readonly margin?: number;
   /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
   readonly isFormat: boolean;
   /** Length of a bit in samples, at places along the swipe. */
@@ -101,6 +103,7 @@ function describe(
     firstBit: first,
     endBit: last,
     residual: timingResidual(run, first, last),
+    ...(run.margins && { margin: Math.min(...run.margins.subarray(Math.max(0, first - 3), last + 3)) }),
     isFormat: isFormat(number, data),
     cells: Float64Array.from({ length: MARKS }, (_, n) => {
       const cell = Math.floor(((count - 1) * (n + 0.5)) / MARKS);

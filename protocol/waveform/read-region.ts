@@ -1,5 +1,6 @@
 import { Ballots } from "./acceptance.ts";
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
+import { readByLikelihood, type Seed, seedsOf } from "./likelihood.ts";
 import { subtractMains } from "./mains.ts";
 import { findPeaks, matchPulses } from "./pulse-filter.ts";
 import { followClock, turningPoints } from "./quick-read.ts";
@@ -73,11 +74,21 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
   subtractMains(work, sampleRate);
   const sums = new Float64Array(work.length + 1);
   for (let n = 0; n < work.length; n++) sums[n + 1] = (sums[n] as number) + (work[n] as number);
-  for (const [round, n] of SETTINGS.flatMap((_, round) => ORDER.map((n) => [round, n] as const))) {
-    const width = NARROWEST * (WIDEST / NARROWEST) ** (n / (WIDTHS - 1)) * sampleRate;
-    const settings = SETTINGS[round] as SearchSettings;
-    searchWidth(work, sums, width, baselineOf(width, sampleRate), settings, (runs) => vote(`width ${n}`, runs));
+  const seeds: Seed[] = [];
+  for (const [round, settings] of SETTINGS.entries()) {
+    for (const n of ORDER) {
+      const width = NARROWEST * (WIDEST / NARROWEST) ** (n / (WIDTHS - 1)) * sampleRate;
+      searchWidth(work, sums, width, baselineOf(width, sampleRate), settings, (runs) => {
+        for (const run of runs) seeds.push(...seedsOf(run));
+        vote(`width ${n}`, runs);
+      });
+      if (believed()) break;
+    }
     if (believed()) break;
+    if (round === 0) {
+      readByLikelihood(work, sums, sampleRate, seeds, vote, believed);
+      if (believed()) break;
+    }
   }
   work.fill(0);
   sums.fill(0);

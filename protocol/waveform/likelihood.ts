@@ -1,0 +1,144 @@
+import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
+import { followPulses } from "./follow-pulses.ts";
+
+/** A stretch of clocking zeros that some filter found: its places and the length of a bit set the clock. */
+export interface Seed {
+  /** A flux change about its middle, in samples of the region. */
+  readonly at: number;
+  readonly length: number;
+  readonly worth: number;
+}
+
+const FEWEST_ZEROS = 12;
+const MOST_SEEDS = 3;
+/** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
+const WIDTHS = [0.5, 0.75, 1.05, 1.35, 1.7];
+const JITTER = 0.03;
+/** Samples of a bit that say all there is. */
+const SAMPLES = 12;
+/** Pulses are never sharper than this share of their height, for what the model does not know. */
+const FLAW = 0.1;
+const BASELINE_BITS = 12;
+
+/** Long even stretches of zeros in a run. */
+export function seedsOf(run: FluxRun): Seed[] {
+  const seeds: Seed[] = [];
+  const { bits, edges } = run;
+  for (let n = 0, zeros = 0; n <= bits.length; n++) {
+    if (n < bits.length && bits[n] === 0) {
+      zeros++;
+      continue;
+    }
+    if (zeros >= FEWEST_ZEROS) {
+      const residual = timingResidual(run, n - zeros, n);
+      const middle = n - (zeros >> 1);
+      const reach = Math.min(6, zeros >> 1);
+      seeds.push({
+        at: edges[middle] as number,
+        length: ((edges[middle + reach] as number) - (edges[middle - reach] as number)) / (2 * reach),
+        worth: zeros / (residual * residual + 0.0004),
+      });
+    }
+    zeros = 0;
+  }
+  return seeds;
+}
+
+/** Reads on from the best stretches of zeros to both sides, as {@link followPulses} does, for pulses of several widths. */
+export function readByLikelihood(
+  signal: Float64Array,
+  sums: Float64Array,
+  sampleRate: number,
+  seeds: readonly Seed[],
+  vote: (voter: string, runs: readonly FluxRun[]) => void,
+  believed: () => boolean,
+): void {
+  const covered: { from: number; to: number }[] = [];
+  let tried = 0;
+  for (const seed of seeds.toSorted((a, b) => b.worth - a.worth)) {
+    if (tried === MOST_SEEDS) return;
+    if (covered.some(({ from, to }) => seed.at >= from && seed.at < to)) continue;
+    tried++;
+    const by = Math.max(1, Math.floor(seed.length / SAMPLES));
+    const values = thinned(signal, sums, by, BASELINE_BITS * seed.length);
+    const turned = values.slice().reverse();
+    const place = (seed.at - (by - 1) / 2) / by;
+    const length = seed.length / by;
+    const quiet = quietest(values, Math.max(16, Math.round((0.01 * sampleRate) / by)));
+    let from = seed.at;
+    let to = seed.at;
+    for (const width of WIDTHS) {
+      const height = heightOf(values, place, length, width);
+      const noise = Math.max(quiet, (FLAW * height) ** 2);
+      if (height === 0) continue;
+      const model = { width, noise, jitter: JITTER };
+      const onward = followPulses(values, length, place, height, model);
+      const back = followPulses(turned, length, values.length - 1 - place, height, model);
+      const run = join(back, onward, values.length - 1, by);
+      wipeRun(onward);
+      wipeRun(back);
+      from = Math.min(from, run.edges[0] as number);
+      to = Math.max(to, run.edges[run.bits.length] as number);
+      vote(`pulses ${width}`, [run]);
+      if (believed()) break;
+    }
+    values.fill(0);
+    turned.fill(0);
+    if (believed()) return;
+    covered.push({ from, to });
+  }
+}
+
+/** One sample of `by`, less the mean around it. */
+function thinned(signal: Float64Array, sums: Float64Array, by: number, baseline: number): Float64Array {
+  const half = Math.round(baseline / 2);
+  return Float64Array.from({ length: Math.floor(signal.length / by) }, (_, n) => {
+    const low = Math.max(0, n * by - half);
+    const high = Math.min(signal.length, n * by + half + 1);
+    const mean = ((sums[high] as number) - (sums[low] as number)) / (high - low);
+    return ((sums[(n + 1) * by] as number) - (sums[n * by] as number)) / by - mean;
+  });
+}
+
+/** Mean square of the quietest stretches. */
+function quietest(values: Float64Array, stretch: number): number {
+  const powers: number[] = [];
+  for (let at = 0; at + stretch <= values.length; at += stretch) {
+    let power = 0;
+    for (let n = at; n < at + stretch; n++) power += (values[n] as number) ** 2;
+    powers.push(power / stretch);
+  }
+  powers.sort((a, b) => a - b);
+  return powers[powers.length >> 3] ?? 0;
+}
+
+/** Of the pulses in clocking zeros around a place, signed as the one at it. */
+function heightOf(values: Float64Array, place: number, length: number, width: number): number {
+  let along = 0;
+  let squares = 0;
+  const from = Math.max(0, Math.round(place - 4 * length));
+  const to = Math.min(values.length, Math.round(place + 4 * length));
+  for (let n = from; n < to; n++) {
+    let model = 0;
+    for (let k = -6; k <= 6; k++) {
+      const u = (2 * (n - place - k * length)) / (width * length);
+      model += (k % 2 === 0 ? 1 : -1) / (1 + u * u);
+    }
+    along += (values[n] as number) * model;
+    squares += model * model;
+  }
+  return squares > 0 ? along / squares : 0;
+}
+
+/** One run of what was read backward and forward from a place, in samples of the region. */
+function join(back: FluxRun, onward: FluxRun, last: number, by: number): FluxRun {
+  const offset = (by - 1) / 2;
+  const place = (at: number) => at * by + offset;
+  const turned = (values: Float64Array) => Array.from(values, (at) => place(last - at)).reverse();
+  return {
+    bits: Uint8Array.from([...Array.from(back.bits).reverse(), ...onward.bits]),
+    edges: Float64Array.from([...turned(back.edges.subarray(1)), ...Array.from(onward.edges, place)]),
+    middles: Float64Array.from([...turned(back.middles), ...Array.from(onward.middles, place)]),
+    margins: Float64Array.from([...Array.from(back.margins ?? []).reverse(), ...(onward.margins ?? [])]),
+  };
+}
