@@ -3,10 +3,10 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
 import { Minutes, systemClock } from "@swipewire/protocol/time";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
-import { startDaemon } from "./daemon.ts";
+import { type Daemon, startDaemon } from "./daemon.ts";
 import { askStatus } from "./doctor/ask-status.ts";
 import { examine } from "./doctor/doctor.ts";
 import { findingsText } from "./doctor/finding.ts";
@@ -19,6 +19,8 @@ import { profileTable } from "./readers/profile-table.ts";
 import { ReaderRegistry } from "./readers/reader-registry.ts";
 import { systemDevices } from "./readers/system-devices.ts";
 import { udevRules } from "./readers/udev-rules.ts";
+import { SdNotify } from "./service/sd-notify.ts";
+import { Service } from "./service/service.ts";
 import { loadIdentity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
 import { SerialTransport } from "./transports/serial.ts";
@@ -42,9 +44,20 @@ const configOf = ({ config: file }: Flags): DaemonConfig =>
   loadConfig({ env: process.env, ...(file !== undefined && { file }) });
 
 async function run(flags: Flags): Promise<void> {
-  const config = configOf(flags);
+  const logger = pino({ base: null });
+  const sdNotify = new SdNotify({ env: process.env, clock: systemClock, logger });
+  await Service.run({
+    load: () => configOf(flags),
+    begin: (config) => begin(config, logger),
+    sdNotify,
+    signals: process,
+    logger,
+  });
+}
+
+async function begin(config: DaemonConfig, logger: Logger): Promise<Daemon> {
+  logger.level = config.log.level;
   const identity = await loadIdentity(config.stateDir);
-  const logger = pino({ level: config.log.level, base: null });
   const clock = systemClock;
   const random = systemRandom;
   const transports = config.readers.map(
@@ -58,7 +71,7 @@ async function run(flags: Flags): Promise<void> {
     random,
     logger: logger.child({ part: "readers" }),
   });
-  const daemon = await startDaemon({
+  return startDaemon({
     config,
     identity,
     transports,
@@ -67,13 +80,6 @@ async function run(flags: Flags): Promise<void> {
     random,
     logger,
   });
-  const stop = (signal: NodeJS.Signals) => {
-    // A second signal ends the process at once, as it would without this.
-    process.off("SIGTERM", stop).off("SIGINT", stop);
-    logger.info({ signal }, "daemon stopping");
-    daemon.close().catch(fail);
-  };
-  process.on("SIGTERM", stop).on("SIGINT", stop);
 }
 
 async function enrolTerminal(flags: Flags & { gateway: string; token: string; name: string }): Promise<void> {

@@ -182,6 +182,12 @@ export class LocalApiRefused extends failure("local_api_refused", {
   todo: "See that stateDir and localApi.port are those that the daemon runs with, and that its version is this one's.",
 }) {}
 
+export class ServiceManagerDeaf extends failure("service_manager_deaf", {
+  what: "The service manager that started the daemon could not be told how it stands.",
+  means: "It may take the daemon for one that hangs, and restart it.",
+  todo: "See that systemd-notify is installed, and that the unit has NotifyAccess=all.",
+}) {}
+
 // Config, state and enrolment.
 
 export class ConfigInvalid extends failure("config_invalid", {
