@@ -37,16 +37,20 @@ export interface SystemOptions {
   readonly adjust?: (config: GatewayConfig) => GatewayConfig;
 }
 
-/** Everything that a payment needs, on loopback ports of this machine. */
-export interface System {
+/** Everything that a terminal needs around it, on loopback ports of this machine. */
+export interface Centre {
   readonly bank: Bank;
   readonly phones: Phones;
   readonly shop: Shop;
   readonly gateway: Gateway;
+  close(): Promise<void>;
+}
+
+/** Everything that a payment needs. */
+export interface System extends Centre {
   readonly daemon: Daemon;
   /** The reader's cable: frames delivered here reach the daemon. */
   readonly transport: InProcessTransport;
-  close(): Promise<void>;
 }
 
 /** Keys that open what the simulator's readers encrypt, and the bank's. */
@@ -119,9 +123,9 @@ export async function startTerminal(options: TerminalOptions): Promise<Pick<Syst
 
 const same = <T>(value: T): T => value;
 
-/** Starts bank, phones, shop, gateway and terminal, and introduces them to each other. */
-export async function startSystem(options: SystemOptions): Promise<System> {
-  const { folder, family, clock, random, logger, replySeconds, cards = testCards, adjust = same } = options;
+/** Starts bank, phones, shop and gateway, and introduces them to each other. */
+export async function startCentre(options: Omit<SystemOptions, "family">): Promise<Centre> {
+  const { folder, clock, random, logger, replySeconds, cards = testCards, adjust = same } = options;
   const local = { host: HOST, port: 0, clock, random };
   await using starting = new AsyncDisposableStack();
 
@@ -143,9 +147,19 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   });
   shop.connect({ gatewayUrl: gateway.httpUrl, ...account });
 
-  const { token } = await gateway.terminals.issueEnrolmentToken();
+  const running = starting.move();
+  return { bank, phones, shop, gateway, close: () => running.disposeAsync() };
+}
+
+/** Starts a centre and a terminal of it. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { folder, family, clock, random, logger } = options;
+  await using starting = new AsyncDisposableStack();
+  const centre = await startCentre(options);
+  starting.defer(() => centre.close());
+  const { token } = await centre.gateway.terminals.issueEnrolmentToken();
   const { daemon, transport } = await startTerminal({
-    gatewayUrl: gateway.httpUrl,
+    gatewayUrl: centre.gateway.httpUrl,
     token,
     stateDir: join(folder, "terminal"),
     family,
@@ -154,8 +168,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     logger: logger.child({ program: "daemon" }),
   });
   starting.defer(() => daemon.close());
-  await gateway.ready;
+  await centre.gateway.ready;
 
   const running = starting.move();
-  return { bank, phones, shop, gateway, daemon, transport, close: () => running.disposeAsync() };
+  return { ...centre, daemon, transport, close: () => running.disposeAsync() };
 }

@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeDaemonLayer, writeSystemLayer } from "./initramfs.ts";
+import { stockKernelRelease, unpackKernel } from "./kernel-package.ts";
+import type { MachineImage } from "./machine.ts";
+
+const here = (name: string) => join(import.meta.dirname, name);
+const CACHE = here("../../node_modules/.cache/swipewire-hardware");
+
+const packages = readFileSync(here("packages.txt"), "utf8")
+  .split("\n")
+  .filter((line) => line !== "" && !line.startsWith("#"));
+
+/** The kernel, and what it boots into: a layer that is kept from run to run, and one with the daemon as it is now. */
+export function buildImage(folder: string): MachineImage {
+  const release = stockKernelRelease();
+  const kept = join(CACHE, keyOf(release));
+  if (!existsSync(kept)) keep(release, kept);
+  const daemon = join(folder, "daemon.cpio");
+  const gathered = join(folder, "daemon");
+  mkdirSync(gathered);
+  writeDaemonLayer(gathered, daemon);
+  // The kernel unpacks one archive after the other.
+  const initrd = join(folder, "initrd");
+  writeFileSync(initrd, Buffer.concat([daemon, join(kept, "system.cpio.lz4")].map((file) => readFileSync(file))));
+  return { vmlinux: join(kept, "vmlinux"), initrd };
+}
+
+function keyOf(release: string): string {
+  const hash = createHash("sha256")
+    .update(process.version)
+    .update(execFileSync("dpkg-query", ["--show", ...packages]));
+  for (const source of ["initramfs.ts", "kernel-package.ts"]) hash.update(readFileSync(here(source)));
+  return `${release}-${hash.digest("hex").slice(0, 16)}`;
+}
+
+function keep(release: string, kept: string): void {
+  rmSync(CACHE, { recursive: true, force: true });
+  mkdirSync(CACHE, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), "swipewire-kernel-"));
+  try {
+    const kernel = unpackKernel(release, folder);
+    const made = join(CACHE, "unfinished");
+    mkdirSync(made);
+    const gathered = join(folder, "system");
+    mkdirSync(gathered);
+    writeSystemLayer(kernel, gathered, join(made, "system.cpio.lz4"));
+    writeFileSync(join(made, "vmlinux"), readFileSync(kernel.vmlinux));
+    renameSync(made, kept);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,138 @@
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
+import { udevRules } from "@swipewire/daemon/readers/udev-rules";
+import type { SessionCommand, SessionView } from "@swipewire/protocol/messages/local-session";
+import { WebSocket } from "ws";
+import type { Machine } from "./machine.ts";
+
+/** An emulated processor is slow, and a busy host makes it slower. Nothing here is expected to take a tenth of it. */
+const LIMIT = 90_000;
+const DAEMON = "/opt/swipewire/node_modules/@swipewire/daemon/bin/swipewire-daemon.js";
+/** Emulation translates machine code when it first meets it: code that is compiled again and again costs more than it saves. */
+const NODE = ["node", "--no-opt", "--no-maglev"];
+/** The daemon's user, in the one group that udev's rules let open the readers. */
+const AS_USER = ["/usr/bin/setpriv", "--reuid=kiosk", "--regid=swipewire", "--init-groups"];
+const HOME = "/home/kiosk";
+const CONFIG = `${HOME}/daemon.json`;
+const RULES = "/etc/udev/rules.d/70-swipewire.rules";
+
+export interface LogLine {
+  readonly msg: string;
+  readonly reader?: string;
+  readonly family?: string;
+  readonly reason?: string;
+  readonly code?: string;
+}
+
+/** The daemon on the test machine, run by an ordinary user: its log, and its session as the terminal's page has it. */
+export class Kiosk {
+  readonly #machine: Machine;
+  readonly #port: number;
+  readonly #log: LogLine[] = [];
+  readonly #raw: string[] = [];
+  #heard = 0;
+  #token = "";
+  #view: SessionView | undefined;
+  #changed = Promise.withResolvers<void>();
+  #pid = "";
+  #gone: Promise<unknown> = Promise.resolve();
+
+  constructor(machine: Machine, port: number) {
+    this.#machine = machine;
+    this.#port = port;
+  }
+
+  /** What an operator does once: udev's rules, the config, the enrolment. */
+  async install(options: { gatewayUrl: string; token: string; readers: readonly object[] }): Promise<void> {
+    const machine = this.#machine;
+    await machine.run("mkdir", "-p", HOME, "/etc/udev/rules.d");
+    await machine.write(RULES, udevRules("swipewire"));
+    await machine.run("udevadm", "control", "--reload");
+    const config = { stateDir: "state", localApi: { port: this.#port }, readers: options.readers };
+    await machine.write(CONFIG, JSON.stringify(config));
+    await machine.run("chown", "-R", "kiosk:swipewire", HOME);
+    const address = ["--gateway", options.gatewayUrl, "--token", options.token, "--name", "Kiosk"];
+    await machine.run(...AS_USER, ...NODE, DAEMON, "enrol", "--config", CONFIG, ...address);
+    this.#token = (await machine.run("cat", `${HOME}/state/pairing-token`)).trim();
+    await machine.reachMachine(this.#port);
+  }
+
+  async start(): Promise<void> {
+    const command = [...AS_USER, ...NODE, DAEMON, "run", "--config", CONFIG];
+    const daemon = this.#machine.spawn("sh", "-c", `echo $$; exec ${command.join(" ")}`);
+    this.#gone = once(daemon, "exit");
+    if (!daemon.stdout) throw new TypeError("a pipe without its end");
+    createInterface(daemon.stdout).on("line", (line) => {
+      this.#raw.push(line);
+      if (line.startsWith("{")) this.#log.push(JSON.parse(line));
+      else this.#pid = line;
+      this.#tell();
+    });
+    await this.untilLog("the daemon's start", ({ msg }) => msg === "daemon started");
+    const events = new WebSocket(`ws://127.0.0.1:${this.#port}/v1/events`, [
+      "swipewire.v1",
+      `swipewire.token.${this.#token}`,
+    ]);
+    events.on("message", (data) => {
+      this.#view = JSON.parse(String(data));
+      this.#tell();
+    });
+    await this.untilView("the gateway", ({ gateway }) => gateway);
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    await this.#machine.run("kill", this.#pid);
+    await this.#gone;
+  }
+
+  get log(): string {
+    return this.#raw.join("\n");
+  }
+
+  #tell(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** The next line that fits, of those that were not looked at before. */
+  untilLog(what: string, fits: (line: LogLine) => boolean): Promise<LogLine> {
+    return this.#until(what, () => {
+      while (this.#heard < this.#log.length) {
+        const line = this.#log[this.#heard++];
+        if (line && fits(line)) return line;
+      }
+      return undefined;
+    });
+  }
+
+  untilView(what: string, fits: (view: SessionView) => boolean): Promise<SessionView> {
+    return this.#until(what, () => (this.#view && fits(this.#view) ? this.#view : undefined));
+  }
+
+  async #until<T>(what: string, look: () => T | undefined): Promise<T> {
+    const limit = new AbortController();
+    const late = setTimeout(LIMIT, "late", { signal: limit.signal }).catch(() => "over");
+    try {
+      for (;;) {
+        const found = look();
+        if (found !== undefined) return found;
+        if ((await Promise.race([this.#changed.promise, late])) === "late") {
+          throw new Error(`waited ${LIMIT / 1000} s in vain for ${what}`);
+        }
+      }
+    } finally {
+      limit.abort();
+    }
+  }
+
+  async command(command: SessionCommand): Promise<void> {
+    const response = await fetch(`http://127.0.0.1:${this.#port}/v1/session/commands`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
+      body: JSON.stringify(command),
+    });
+    if (!response.ok) throw new Error(`${command.do}: ${response.status} ${await response.text()}`);
+  }
+}

@@ -1,0 +1,57 @@
+import { systemClock } from "@swipewire/protocol/time";
+import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
+import { type VirtualReader, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
+import { readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import type { UsbipServer } from "@swipewire/simulator/usbip/server";
+import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
+import type { Machine } from "./machine.ts";
+
+/** A virtual reader on a cable that can be plugged into the test machine. */
+export interface CabledReader {
+  readonly usb: UsbReader;
+  plug(): Promise<void>;
+  unplug(): void;
+  /** @returns whether the machine took all of it */
+  swipe(card: string): Promise<boolean>;
+  /** A swipe as the reports or packets that it travels in. */
+  reports(card: string): Uint8Array[];
+}
+
+export class ReaderShelf {
+  readonly #machine: Machine;
+  readonly #server: UsbipServer;
+  #made = 0;
+
+  constructor(machine: Machine, server: UsbipServer) {
+    this.#machine = machine;
+    this.#server = server;
+  }
+
+  /** A new reader of one of the simulator's kinds. No two have the same KSN. */
+  take(name: string, serialNumber?: string): CabledReader {
+    const kind = readerKinds.find((kind) => kind.name === name);
+    if (!kind) throw new RangeError(`no kind is called ${name}`);
+    const busId = `1-${++this.#made}`;
+    const usb = new UsbReader({ kind, clock: systemClock, ...(serialNumber !== undefined && { serialNumber }) });
+    const card: VirtualReader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn: ksnOf(this.#made) });
+    const frame = (name: string) => card.nextFrame(testCard(name));
+    const machine = this.#machine;
+    const server = this.#server;
+    return {
+      usb,
+      plug: async () => {
+        server.plug(busId, usb.device);
+        await machine.run("usbip", "--tcp-port", `${server.port}`, "attach", "-r", "10.0.2.2", "-b", busId);
+      },
+      unplug: () => server.unplug(busId),
+      swipe: (name) => usb.send(frame(name)),
+      reports: (name) => kind.split(frame(name)),
+    };
+  }
+}
+
+/** The device's number is above the 21 bits of its counter (X9.24-1:2009 A.1). */
+function ksnOf(device: number): Uint8Array {
+  return Uint8Array.of(0xff, 0xff, 0x98, 0x76, 0x54, 0x32, device, 0xe0, 0, 0);
+}
