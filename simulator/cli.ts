@@ -1,6 +1,7 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { Command, CommanderError } from "commander";
 import { addBankCommand } from "./bank/command.ts";
+import { addCardsCommand } from "./cards/command.ts";
 import { addDemoCommand } from "./demo/command.ts";
 import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed, WavUnreadable } from "./errors.ts";
 import { addInspectCommand } from "./inspect/command.ts";
@@ -29,6 +30,7 @@ export async function main(argv: string[]): Promise<void> {
     .showHelpAfterError("(add --help for what is allowed)");
   for (const addCommand of [
     addDemoCommand,
+    addCardsCommand,
     addInspectCommand,
     addReaderCommand,
     addSwipeCommand,

@@ -1,4 +1,5 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
+import { schemeOf } from "@swipewire/protocol/card/scheme";
 import { type Swipe, wipeSwipe } from "@swipewire/protocol/card/swipe";
 import type { SealContext } from "@swipewire/protocol/envelope/seal";
 import { EnvelopeKeyUnknown } from "@swipewire/protocol/errors";
@@ -75,12 +76,13 @@ export class TerminalSession {
 
   view(): SessionView {
     const { order, card, progress, result, problem } = this.#visit;
+    const scheme = card?.maskedPan === undefined ? undefined : schemeOf(card.maskedPan);
     return {
       step: this.#step,
       reader: this.#reader,
       gateway: this.#options.uplink.withinReach,
       ...(order && { order }),
-      ...(card && { card }),
+      ...(card && { card: { ...card, ...(scheme !== undefined && { scheme }) } }),
       ...(progress && { progress }),
       ...(result && { result }),
       ...(problem && { problem }),

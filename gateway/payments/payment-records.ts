@@ -1,3 +1,4 @@
+import { schemeOf } from "@swipewire/protocol/card/scheme";
 import { type Instant, isoTime } from "@swipewire/protocol/time";
 import { PaymentNotSettleable, PaymentUnknown } from "../errors.ts";
 import type { Store } from "../store/store.ts";
@@ -12,6 +13,7 @@ export interface PaymentSummary {
   readonly amount: number;
   readonly currency: string;
   readonly reason: string | null;
+  readonly maskedPan: string | null;
 }
 
 export interface PaymentStep {
@@ -95,7 +97,16 @@ export class PaymentRecords {
   }
 }
 
-const summary = ({ id, order_id, state, state_since, amount, currency, reason }: PaymentRow): PaymentSummary => ({
+const summary = ({
+  id,
+  order_id,
+  state,
+  state_since,
+  amount,
+  currency,
+  reason,
+  masked_pan,
+}: PaymentRow): PaymentSummary => ({
   payment: id,
   order: order_id,
   state,
@@ -103,17 +114,19 @@ const summary = ({ id, order_id, state, state_since, amount, currency, reason }:
   amount,
   currency,
   reason,
+  maskedPan: masked_pan,
 });
 
 /** A payment as a person reads it, a line each. */
 export async function printPayment(records: PaymentRecords, id: string): Promise<string[]> {
-  const { payment, order, state, amount, currency, reason } = await records.find(id);
+  const { payment, order, state, amount, currency, reason, maskedPan } = await records.find(id);
   const steps = await records.history(id);
   const sent = await records.bankTransactions(id);
   return [
     `payment  ${payment}`,
     `order    ${order}`,
     `amount   ${amount} ${currency} (minor units)`,
+    `card     ${maskedPan === null ? "not shown" : [maskedPan, schemeOf(maskedPan) ?? []].flat().join(", ")}`,
     `state    ${state}${reason === null ? "" : `, ${reason}`}`,
     "",
     "when                      from        to          cause",

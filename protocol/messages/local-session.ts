@@ -32,6 +32,8 @@ export const SessionView = strict({
   card: Type.Optional(
     strict({
       maskedPan: Type.Optional(MaskedPan),
+      /** What the first digits of the masked PAN say, for people to see; absent where they do not tell. */
+      scheme: Type.Optional(Type.String({ maxLength: 40 })),
       /** What the service code says; absent where the reader's encryption hides it. */
       pinByServiceCode: Type.Optional(Type.Boolean()),
     }),

@@ -103,6 +103,18 @@ export const testCards: readonly TestCard[] = [
     track1: "%B5555555555554444^TEST CARD/MASTERCARD^30122010000000000?",
     track2: ";5555555555554444=30122010000000000?",
   }),
+  card("amex", "American Express' test number, of 15 digits; service code 101, no PIN", {
+    track1: "%B378282246310005^TEST CARD/AMEX^30121010000000000?",
+    track2: ";378282246310005=30121010000000000?",
+  }),
+  card("discover", "Discover's test number; service code 101, no PIN", {
+    track1: "%B6011111111111117^TEST CARD/DISCOVER^30121010000000000?",
+    track2: ";6011111111111117=30121010000000000?",
+  }),
+  card("jcb", "JCB's test number; service code 101, no PIN", {
+    track1: "%B3530111333300000^TEST CARD/JCB^30121010000000000?",
+    track2: ";3530111333300000=30121010000000000?",
+  }),
 ];
 
 /** @throws TestCardUnknown */

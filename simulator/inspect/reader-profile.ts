@@ -1,6 +1,7 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
 import { passesLuhn } from "@swipewire/protocol/card/luhn";
 import { maskedPanOf } from "@swipewire/protocol/card/reader-mask";
+import { schemeOf } from "@swipewire/protocol/card/scheme";
 import { type Swipe, type SwipeTrack, wipeSwipe } from "@swipewire/protocol/card/swipe";
 import { parseTrack } from "@swipewire/protocol/card/track";
 import { decryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
@@ -146,7 +147,7 @@ function fieldsOf(frame: ReaderFrame): Record<string, string> {
 function factsOf(swipe: Swipe): Record<string, string> {
   const { maskedPan, pinByServiceCode } = cardFacts(swipe);
   return {
-    ...(maskedPan !== undefined && { maskedPan }),
+    ...(maskedPan !== undefined && { maskedPan, scheme: schemeOf(maskedPan) ?? "not known" }),
     pinByServiceCode: pinByServiceCode === undefined ? "not known" : pinByServiceCode ? "yes" : "no",
   };
 }

@@ -25,6 +25,7 @@ t.test("an operator reads the whole life of a payment, and what was sent to the 
       `payment  ${payment}`,
       `order    ${order}`,
       "amount   1250 CNY (minor units)",
+      "card     411111******1111, Visa",
       "state    approved",
       "",
       "when                      from        to          cause",

@@ -80,6 +80,8 @@ t.test("a card that is no test card stays masked, and it is said why", async (t)
 t.test("the service code is read where it can be", async (t) => {
   t.equal(auto(ascii(";6224242300000069=3012220?\r"), {}).fields["pinByServiceCode"], "yes");
   t.equal(auto(hex(example11), {}).fields["pinByServiceCode"], "not known");
+  t.equal(auto(ascii(";6224242300000069=3012220?\r"), {}).fields["scheme"], "UnionPay");
+  t.equal(auto(ascii(";6029990000000000=3012220?\r"), {}).fields["scheme"], "not known");
 });
 
 t.test("a wrong key and a changed hash each fail their check", async (t) => {

@@ -170,9 +170,9 @@ t.test("leads a payer from the code to the result", async (t) => {
 t.test("shows the card masked, and what its service code says of a PIN", async (t) => {
   const { session, at, swipe } = begin();
   await at.card(PIN_TRACK_2);
-  t.match(session.view().card, { maskedPan: /^622424\*+0069$/, pinByServiceCode: true });
+  t.match(session.view().card, { maskedPan: /^622424\*+0069$/, scheme: "UnionPay", pinByServiceCode: true });
   swipe();
-  t.match(session.view().card, { maskedPan: /^411111\*+1111$/ });
+  t.match(session.view().card, { maskedPan: /^411111\*+1111$/, scheme: "Visa" });
 });
 
 t.test("shows at every step whether reader and gateway are there", async (t) => {
