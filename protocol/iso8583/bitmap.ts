@@ -51,14 +51,15 @@ export class Bitmaps {
   }
 }
 
-/** Sets the bit of a field. */
+/** Sets the bit of a field, 1 to 64 for each bitmap. */
 export function setBit(words: Uint32Array, field: number): void {
   const word = Math.trunc((field - 1) / FIELDS_PER_WORD);
   words[word] = (words[word] ?? 0) | (TOP_BIT >>> ((field - 1) % FIELDS_PER_WORD));
 }
 
-/** The first field of a word whose bit is set, and the word without it. */
+/** The first field of a word whose bit is set. @param word its place among the words @param bits not zero */
 export const firstField = (word: number, bits: number): number => word * FIELDS_PER_WORD + Math.clz32(bits) + 1;
+/** A word without its first set bit. */
 export const withoutFirst = (bits: number): number => (bits & ~(TOP_BIT >>> Math.clz32(bits))) >>> 0;
 
 /** The last field of all words whose bit is set; 0 where none is. */

@@ -33,8 +33,10 @@ export interface Codec<D extends Dialect> {
 
 /** What a message consists of, in its order. */
 export const stages = ["TPDU", "header", "MTI", "bitmap", "fields", "end"] as const;
+/** One of {@link stages}. */
 export type Stage = (typeof stages)[number];
 
+/** What could be read of a message, and where it broke off. */
 export interface Examination<D extends Dialect> {
   /** As far as it goes; the caller's to wipe. */
   readonly message: Message<D>;

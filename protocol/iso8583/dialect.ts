@@ -34,6 +34,7 @@ export interface VariableField extends FieldBase {
   readonly lengthDigits: 2 | 3;
 }
 
+/** How a field is laid out. */
 export type FieldFormat = FixedField | VariableField;
 
 /**
@@ -67,6 +68,7 @@ type FieldValue<F> = FieldFormat extends F
       ? Uint8Array
       : string;
 
+/** The fields of a dialect's messages by number, each as its format says: text, bytes or {@link SensitiveBytes}. */
 export type FieldsOf<D extends Dialect> = { readonly [N in keyof D["fields"]]?: FieldValue<D["fields"][N]> };
 
 /** One message, taken apart. */

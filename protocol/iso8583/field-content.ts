@@ -18,12 +18,13 @@ export interface ContentCodec {
   text(bytes: Uint8Array, at: number, count: number): string | undefined;
   /** Fills `into`. @returns false when the bytes are not what they should be: {@link fault} tells why */
   copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean;
+  /** Why {@link text} or {@link copy} took nothing. */
   fault(bytes: Uint8Array, at: number, count: number): Fault;
   /** What {@link put} refuses. */
   readonly refused: FailureClass<string>;
 }
 
-/** @param digits how the dialect writes them */
+/** How the content of a field stands on the wire in a dialect. */
 export function contentCodec({ content, justify }: FieldFormat, { digits, bytes }: Dialect): ContentCodec {
   if (content === "b") return bytes === "raw" ? new RawContent() : new HexadecimalContent();
   if (digits === "packed" && (content === "n" || content === "z")) return new PackedContent(content, justify);

@@ -8,7 +8,12 @@ export const FRAME_PREFIX = 2;
 /** No longer message is taken: all fields of a UnionPay message at their longest stay under it. */
 export const MAX_FRAME = 4096;
 
-/** @returns a copy of `message` behind its length @throws Iso8583FrameLength */
+/**
+ * A message as it goes over TCP.
+ * @param message 1 to 4096 bytes
+ * @returns a copy behind its length
+ * @throws Iso8583FrameLength
+ */
 export function frame(message: Uint8Array): Uint8Array {
   if (message.length === 0 || message.length > MAX_FRAME) {
     throw new Iso8583FrameLength({ detail: `${message.length} of 1 to ${MAX_FRAME} bytes` });
@@ -25,6 +30,7 @@ export class FrameReader {
   #filled = 0;
 
   /**
+   * Takes the next piece, of any size; it stays the caller's to wipe.
    * @returns the messages that this piece completed, each the caller's to wipe
    * @throws Iso8583FrameLength when the stream announces an impossible length: it cannot be followed any further
    */

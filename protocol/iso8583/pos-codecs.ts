@@ -10,5 +10,7 @@ export const posCodecs = {
   "iso1987-binary": compilePosDialect(iso1987BinaryPos),
 } as const satisfies Readonly<Record<string, PosCodec>>;
 
+/** One of {@link posDialectNames}. */
 export type PosDialectName = keyof typeof posCodecs;
+/** What configs and command lines call the dialects of POS messages. */
 export const posDialectNames = Object.keys(posCodecs) as PosDialectName[];

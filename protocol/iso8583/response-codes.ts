@@ -12,6 +12,7 @@ export const payerWords = {
   pin_wrong: "The PIN was wrong. Please try again.",
 } as const;
 
+/** Why a bank made no payment, as an error code. */
 export type DeclineReason = keyof typeof payerWords;
 
 /** Field 39: what the bank said, what the payer is told, and what happens next. */
@@ -22,6 +23,7 @@ export interface ResponseCode {
   readonly follows: ResponseAction;
 }
 
+/** What follows a response code. */
 export type ResponseAction =
   | "approved"
   /** Not charged; this attempt is over. */

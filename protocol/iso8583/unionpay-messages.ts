@@ -4,8 +4,11 @@ import type { FieldsOf, Message } from "./dialect.ts";
 import { unionPay } from "./dialects/unionpay.ts";
 import type { PosCodec } from "./pos-dialect.ts";
 
+/** Builds and parses UnionPay's messages. */
 export const unionPayCodec = compileDialect(unionPay);
+/** A UnionPay message, taken apart. */
 export type UnionPayMessage = Message<typeof unionPay>;
+/** Its fields, by number. */
 export type UnionPayFields = FieldsOf<typeof unionPay>;
 
 /** Makes field 64 of the bytes it covers. */
@@ -46,7 +49,7 @@ const CURRENCY_CODES: ReadonlyMap<string, string> = new Map([["CNY", "156"]]);
 /** ISO 4217 alphabetic codes of the currencies that can be charged. */
 export const CURRENCIES: ReadonlySet<string> = new Set(CURRENCY_CODES.keys());
 
-/** Field 49. @throws CurrencyUnsupported */
+/** Field 49, ISO 4217 numeric. @param currency ISO 4217 alphabetic @throws CurrencyUnsupported */
 export function currencyCode(currency: string): string {
   const code = CURRENCY_CODES.get(currency);
   if (code === undefined) throw new CurrencyUnsupported();
@@ -60,7 +63,7 @@ export function six(number: number): string {
   return digits;
 }
 
-/** A message of a terminal: its address and its names, and `fields`. */
+/** A message of a terminal: its address and its names, and `fields`. @param mti four digits */
 export function messageFrom(pos: PosTerminal, mti: string, fields: UnionPayFields): UnionPayMessage {
   const { tpdu, header, terminal, merchant } = pos;
   return { tpdu, header, mti, fields: { ...fields, 41: terminal, 42: merchant } };
@@ -93,16 +96,22 @@ export function asksToSignOn({ mti, fields }: UnionPayMessage): WorkingKeySet | 
   return found && (found[0] as WorkingKeySet);
 }
 
+/** Is it a sign-off? */
 export const asksToSignOff = ({ mti, fields }: UnionPayMessage): boolean =>
   mti === "0820" && networkCodeOf(fields) === NETWORK_CODE.signOff;
 
+/** Does it ask whether the bank is there? */
 export const asksForEcho = ({ mti, fields }: UnionPayMessage): boolean =>
   mti === "0800" && networkCodeOf(fields) === NETWORK_CODE.echo;
 
 /** Fields that a reply repeats from its request, where that has them. */
 const REPEATED = [3, 4, 11, 25, 41, 42, 49, 60] as const;
 
-/** The answer to any request: 0810 to 0800, 0230 to 0220. */
+/**
+ * The answer to any request: 0810 to 0800, 0230 to 0220.
+ * @param responseCode field 39, two characters
+ * @param more fields that go before those of the request
+ */
 export function replyTo(request: UnionPayMessage, responseCode: string, more: UnionPayFields = {}): UnionPayMessage {
   const { tpdu, header, mti, fields } = request;
   const repeated = Object.fromEntries(REPEATED.map((number) => [number, fields[number]]));
@@ -115,7 +124,7 @@ export function replyTo(request: UnionPayMessage, responseCode: string, more: Un
   };
 }
 
-/** ISO 8583-1:1987 4.1: the third digit of the reply is one more. */
+/** ISO 8583-1:1987 4.1: the third digit of the reply is one more. @param mti four digits */
 export const replyMti = (mti: string): string => `${mti.slice(0, 2)}${Number(mti[2]) + 1}0`;
 
 /** Field 60.1. */

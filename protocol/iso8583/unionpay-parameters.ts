@@ -41,6 +41,7 @@ export function readParameters({ parameters }: ParameterLayout, field62: Uint8Ar
 }
 
 /**
+ * What {@link readParameters} takes apart.
  * @returns field 62, in the order of the layout
  * @throws ParametersMalformed for a value of another length, or a name that the layout lacks
  */

@@ -29,6 +29,7 @@ export interface SettlementTotals {
   readonly foreignResult: SettlementResult;
 }
 
+/** Which message it is, and of which batch. */
 export interface BatchIdentity {
   /** Field 11, 1 to 999999. */
   readonly trace: number;
@@ -36,6 +37,7 @@ export interface BatchIdentity {
   readonly batch: number;
 }
 
+/** Of a batch without transactions. */
 export const NO_TOTALS: Totals = { debitAmount: 0, debitCount: 0, creditAmount: 0, creditCount: 0 };
 
 const SETTLEMENT_TYPE = "00";

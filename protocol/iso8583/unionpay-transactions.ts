@@ -142,7 +142,9 @@ export const unionPayTransactions = {
 } as const satisfies Readonly<Record<string, TransactionRow>>;
 
 type Table = typeof unionPayTransactions;
+/** What a terminal can ask for. */
 export type TransactionName = keyof Table;
+/** What a 0400 can undo. */
 export type ReversibleTransaction = {
   [N in TransactionName]: Table[N]["reversible"] extends true ? N : never;
 }[TransactionName];

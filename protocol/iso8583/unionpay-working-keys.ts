@@ -43,15 +43,16 @@ export interface WorkingKeys<K = TdesKey> {
 
 /** Who has the master key, and holds the keys under it. */
 export interface WorkingKeyHolder<K> {
-  /** Under the master key, each block by itself. */
+  /** Under the master key, each 8-byte block by itself. */
   decrypt(blocks: Uint8Array): Uint8Array;
-  /** @param clear 8 or 16 bytes; overwritten when this returns */
+  /** Keeps a key, and gives what stands for it. @param clear 8 or 16 bytes; the caller overwrites them then */
   hold(clear: Uint8Array): K;
-  /** Each block by itself, under a key that is held. */
+  /** Each 8-byte block by itself, under a key that is held. */
   encrypt(key: K, blocks: Uint8Array): Uint8Array;
 }
 
 /**
+ * The keys of a sign-on reply.
  * @param field62 24, 40 or 60 bytes
  * @throws WorkingKeysRefused when the length is unknown or a check value does not match
  */
@@ -75,6 +76,7 @@ export function takeWorkingKeys<K>(holder: WorkingKeyHolder<K>, field62: Uint8Ar
 }
 
 /**
+ * The bank's side: keys as a sign-on reply carries them.
  * @param keys the clear keys, each 8 or 16 bytes as the layout has room for; a MAC key of 8 bytes goes into either
  * @returns field 62
  * @throws KeyLength
