@@ -8,6 +8,7 @@ import { addInspectCommand } from "./inspect/command.ts";
 import { addPhonesCommand } from "./phone/command.ts";
 import { addReaderCommand } from "./readers/command.ts";
 import { addSwipeCommand } from "./waveform/command.ts";
+import { addModemCommand } from "./waveform/modem-command.ts";
 
 /** Failures of what was typed on the command line. */
 const USAGE: readonly string[] = [
@@ -34,6 +35,7 @@ export async function main(argv: string[]): Promise<void> {
     addInspectCommand,
     addReaderCommand,
     addSwipeCommand,
+    addModemCommand,
     addBankCommand,
     addPhonesCommand,
   ])

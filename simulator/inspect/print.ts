@@ -3,12 +3,15 @@ import type { Inspection } from "./inspection.ts";
 const failureOf = ({ failure }: Inspection) =>
   failure && { code: failure.code, message: failure.message, means: failure.text.means, todo: failure.text.todo };
 
-/** One JSON object: as {@link Inspection}, with `ok`, and the failure as code and words. */
-export function asJson(inspection: Inspection): string {
+/** As {@link Inspection}, with `ok`, and the failure as code and words: what can be printed as JSON. */
+export function asObject(inspection: Inspection): object {
   const { failure: _failure, ...rest } = inspection;
   const failure = failureOf(inspection);
-  return `${JSON.stringify({ ok: failure === undefined, ...rest, ...(failure && { failure }) }, null, 2)}\n`;
+  return { ok: failure === undefined, ...rest, ...(failure && { failure }) };
 }
+
+/** One JSON object. */
+export const asJson = (inspection: Inspection): string => `${JSON.stringify(asObject(inspection), null, 2)}\n`;
 
 /** For a person at a terminal. */
 export function asText(inspection: Inspection): string {

@@ -1,6 +1,8 @@
 import { open, writeFile } from "node:fs/promises";
+import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
 import { InspectInputTooLarge, InspectInputUnreadable } from "../errors.ts";
 import { readWav } from "../waveform/wav.ts";
+import { framesAsJson, framesAsText, inspectModem } from "./modem-recording.ts";
 import { inspectSamples, recordingAsText } from "./recording.ts";
 import { drawRecording } from "./recording-drawing.ts";
 
@@ -17,6 +19,20 @@ export async function inspectRecording(path: string, drawing: string | undefined
     process.stdout.write(json ? `${JSON.stringify(told, null, 2)}\n` : recordingAsText(inspected));
     if (drawing !== undefined) await writeFile(drawing, drawRecording(recording, inspected));
     process.exitCode = inspected.swipes.length > 0 && inspected.swipes.every(({ failure }) => !failure) ? 0 : 1;
+  } finally {
+    bytes.fill(0);
+    recording.samples.fill(0);
+  }
+}
+
+/** `inspect --wav --modem`: exit status 0 where all frames could be read, and there was one. */
+export async function inspectModemRecording(path: string, baud: Baud, json: boolean): Promise<void> {
+  const bytes = await readLimited(path);
+  const recording = readWav(bytes);
+  try {
+    const frames = inspectModem(recording, baud);
+    process.stdout.write(json ? framesAsJson(frames) : framesAsText(frames));
+    process.exitCode = frames.length > 0 && frames.every(({ failure }) => !failure) ? 0 : 1;
   } finally {
     bytes.fill(0);
     recording.samples.fill(0);

@@ -5,7 +5,7 @@ import { Dice } from "./dice.ts";
 import { interleave, swipeSignal } from "./swipe-signal.ts";
 import { writeWav } from "./wav.ts";
 
-const within = (low: number, high: number) => (text: string) => {
+export const within = (low: number, high: number) => (text: string) => {
   const value = Number(text);
   if (!(value >= low && value <= high)) throw new InvalidArgumentError(`Allowed: ${low} to ${high}.`);
   return value;
