@@ -7,6 +7,7 @@ import type { GatewayConfig } from "./config/config-schema.ts";
 import { makeDataDirectory } from "./config/data-directory.ts";
 import { CONFIG_FILE_VARIABLE, readConfig } from "./config/read-config.ts";
 import { GatewayConfigInvalid } from "./errors.ts";
+import { thumbprintCheckValue } from "./keys/check-value.ts";
 import { addKeyCommands } from "./keys/command.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
@@ -81,11 +82,12 @@ async function issueTerminalToken(flags: Flags): Promise<void> {
 
 async function listTerminals(flags: Flags): Promise<void> {
   const rows = await withTerminals(configOf(flags), (terminals) => terminals.list());
-  const line = (id: string, enrolled: string, revoked: string, name: string) =>
-    say(`${id.padEnd(36)}  ${enrolled.padEnd(24)}  ${revoked.padEnd(24)}  ${name}`);
-  line("id", "enrolled", "revoked", "name");
-  for (const { terminal, name, enrolledAt, revokedAt } of rows) {
-    line(terminal, isoTime(enrolledAt), revokedAt === null ? "-" : isoTime(revokedAt), name);
+  const line = (id: string, enrolled: string, revoked: string, key: string, name: string) =>
+    say(`${id.padEnd(36)}  ${enrolled.padEnd(24)}  ${revoked.padEnd(24)}  ${key.padEnd(8)}  ${name}`);
+  line("id", "enrolled", "revoked", "seals to", "name");
+  for (const { terminal, name, enrolledAt, revokedAt, sealsTo } of rows) {
+    const revoked = revokedAt === null ? "-" : isoTime(revokedAt);
+    line(terminal, isoTime(enrolledAt), revoked, sealsTo === null ? "-" : thumbprintCheckValue(sealsTo), name);
   }
 }
 
@@ -174,11 +176,24 @@ export async function main(argv: string[]): Promise<void> {
     .action(addMerchant);
   const terminal = program.command("terminal").description("the terminals");
   command(terminal, "token", "make a one-time token that enrols a terminal").action(issueTerminalToken);
-  command(terminal, "list", "show all terminals: id, when enrolled, when revoked, name").action(listTerminals);
+  command(
+    terminal,
+    "list",
+    "show all terminals: id, when enrolled, when revoked, check value of the key it seals to, name",
+  ).action(listTerminals);
   command(terminal, "revoke", "shut a terminal out, for good")
     .argument("<id>", "its id, as `terminal list` shows it")
     .action(revokeTerminal);
-  addKeyCommands(program, { command, configOf, clock, random, say, input: process.stdin, output: process.stderr });
+  addKeyCommands(program, {
+    command,
+    configOf,
+    clock,
+    random,
+    say,
+    input: process.stdin,
+    output: process.stderr,
+    terminalsNotSealingTo: (config, kid) => withTerminals(config, (terminals) => terminals.sealingToOthers(kid)),
+  });
 
   const payment = program.command("payment").description("the payments");
   command(payment, "list", "show the payments that are under way, newest first")

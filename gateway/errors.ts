@@ -814,6 +814,12 @@ export class EnvelopeKeysTwo extends failure("envelope_keys_two", {
   todo: "Run swipewire-gateway keys retire, which says whether a terminal still seals to the older one; then rotate.",
 }) {}
 
+export class EnvelopeKeyInUse extends failure("envelope_key_in_use", {
+  what: "Terminals were last known to seal to this envelope key.",
+  means: "It was kept: without it what they seal cannot be opened until they have asked for the new one.",
+  todo: "Wait until they have been on for half an hour, or revoke those that are gone. With --force it is removed all the same.",
+}) {}
+
 export class EnvelopeKeyLast extends failure("envelope_key_last", {
   what: "This is the only envelope key.",
   means: "It was kept: without it no swipe can be opened.",

@@ -25,17 +25,21 @@ import { OrderExpiry } from "./orders/order-expiry.ts";
 import { Orders } from "./orders/orders.ts";
 import { Payments } from "./payments/payments.ts";
 import { Refunds } from "./refunds/refunds.ts";
+import { Rounds } from "./rounds.ts";
 import { DEFAULT_TIME_ZONE } from "./settlement/daily-time.ts";
 import { OwnReconciliation } from "./settlement/own-reconciliation.ts";
 import { Settlements } from "./settlement/settlements.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { KeyQuestions } from "./terminals/key-questions.ts";
 import { TerminalLink } from "./terminals/link.ts";
-import { RevocationWatch } from "./terminals/revocation-watch.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { AriChannel } from "./voice/ari-channel.ts";
 import { BaresipChannel } from "./voice/baresip-channel.ts";
 import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
+
+/** What a command did beside the running gateway is in effect so soon. */
+const LOOK_FOR_REVOCATIONS_EVERY = Seconds(2);
+const LOOK_FOR_KEYS_EVERY = Seconds(10);
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -78,6 +82,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const opened = await openKeys(config.keys, { clock, random });
     starting.defer(async () => opened.close());
     keys = opened.store;
+    const failed = "keys that a command changed could not be taken over";
+    const work = async () => {
+      if (await opened.refresh()) logger.info("keys that a command changed are in use");
+    };
+    const keyRounds = new Rounds({ every: LOOK_FOR_KEYS_EVERY, work, failed, clock, logger });
+    starting.defer(() => keyRounds.close());
+    keyRounds.start();
   }
   if (keys.sealingKeys().length === 0) throw new EnvelopeKeyMissing();
   const store = await openStore(config.store.path);
@@ -146,7 +157,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const broker = await reachBroker(options, terminals);
   starting.defer(() => broker.close());
-  const revocations = new RevocationWatch({ terminals, clock, logger });
+  const revocations = new Rounds({
+    every: LOOK_FOR_REVOCATIONS_EVERY,
+    work: () => terminals.announceRevocations(),
+    failed: "revoked terminals could not be looked for",
+    clock,
+    logger,
+  });
   starting.defer(() => revocations.close());
 
   const link = new TerminalLink({ ...broker, terminals, clock, random, logger });

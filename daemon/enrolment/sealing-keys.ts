@@ -81,6 +81,7 @@ export class SealingKeys {
       const { re, statement, gatewayKey: answered = "" } = asked.answer;
       const pinned = gatewayKey ?? (await challenge?.open(answered));
       if (!pinned) return;
+      if (!gatewayKey) logger.info({ kid: pinned.kid }, "the gateway's signing key is pinned");
       const sealingKeys = [...(await verifySealingKeys(statement, re, pinned))];
       this.#identity = { ...this.#identity, gatewayKey: pinned, sealingKeys };
       if (this.recipient.kid !== kid) logger.info({ kid: this.recipient.kid }, "swipes are sealed to another key now");

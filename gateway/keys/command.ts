@@ -1,7 +1,7 @@
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GatewayConfig } from "../config/config-schema.ts";
-import { KeyCheckValueWrong, KeyEntryAborted } from "../errors.ts";
+import { EnvelopeKeyInUse, KeyCheckValueWrong, KeyEntryAborted } from "../errors.ts";
 import { checkValueOf } from "./check-value.ts";
 import { CustodianInput, type CustodianStreams } from "./custodian-input.ts";
 import { KeyComponents } from "./key-components.ts";
@@ -14,6 +14,11 @@ export interface KeyCommandOptions extends KeyServices, CustodianStreams {
   readonly command: (parent: Command, name: string, description: string) => Command;
   readonly configOf: (flags: { readonly config: string }) => GatewayConfig;
   readonly say: (line: string) => void;
+  /** The terminals that may still seal to another envelope key than this one, by its `kid`. */
+  readonly terminalsNotSealingTo: (
+    config: GatewayConfig,
+    kid: string,
+  ) => Promise<readonly { readonly terminal: string; readonly name: string }[]>;
 }
 
 interface Flags {
@@ -144,32 +149,44 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
       }),
   );
 
-  const remove = (custody: KeyCustody, ask: CustodianInput, key: KeyRecord, yes: boolean | undefined) =>
-    confirmed(ask, key, yes).then(async () => {
-      await custody.remove(key.name);
-      say(`${key.use} ${key.name}, check value ${key.checkValue}, is gone.`);
-    });
-  command(keys, "remove", "remove a key, for good")
+  const remove = async (custody: KeyCustody, ask: CustodianInput, key: KeyRecord, flags: RemovalFlags) => {
+    const [newest] = custody.list().filter(({ use, name }) => use === "envelope" && name !== key.name);
+    if (key.use === "envelope" && newest && flags.force !== true) {
+      const still = await options.terminalsNotSealingTo(options.configOf(flags), newest.name);
+      for (const { terminal, name } of still) say(`${terminal}  ${name}`);
+      if (still.length > 0) throw new EnvelopeKeyInUse({ detail: `${still.length} terminals` });
+    }
+    await confirmed(ask, key, flags.yes);
+    await custody.remove(key.name);
+    say(`${key.use} ${key.name}, check value ${key.checkValue}, is gone.`);
+  };
+  const removal = (name: string, description: string) =>
+    command(keys, name, description)
+      .option("--yes", "do not ask")
+      .option("--force", "also an envelope key that terminals still seal to");
+  removal("remove", "remove a key, for good")
     .argument("<name>")
-    .option("--yes", "do not ask")
-    .action((name: string, flags: Flags & { yes?: boolean }) =>
-      opened(flags, (custody, ask) => remove(custody, ask, custody.find(name), flags.yes)),
+    .action((name: string, flags: RemovalFlags) =>
+      opened(flags, (custody, ask) => remove(custody, ask, custody.find(name), flags)),
     );
 
   command(keys, "rotate", "make a new envelope key; the one before it goes on opening until it is retired").action(
     (flags: Flags) =>
       opened(flags, async (custody) => {
         told(await custody.rotateEnvelopeKey(), say);
-        say(
-          "Restart the gateway: terminals enrolled from then on seal to it. Enrol the others anew before you retire the old one.",
-        );
+        say("A running gateway has it within seconds, and terminals that are on seal to it within half an hour.");
+        say("`terminal list` shows the check value of the key that each seals to; then: keys retire.");
       }),
   );
-  command(keys, "retire", "remove the older of two envelope keys: what was sealed to it can't be opened any more")
-    .option("--yes", "do not ask")
-    .action((flags: Flags & { yes?: boolean }) =>
-      opened(flags, (custody, ask) => remove(custody, ask, custody.retirableEnvelopeKey(), flags.yes)),
-    );
+  removal("retire", "remove the older of two envelope keys: what was sealed to it can't be opened any more").action(
+    (flags: RemovalFlags) =>
+      opened(flags, (custody, ask) => remove(custody, ask, custody.retirableEnvelopeKey(), flags)),
+  );
+}
+
+interface RemovalFlags extends Flags {
+  readonly yes?: true;
+  readonly force?: true;
 }
 
 interface ComponentFlags {

@@ -23,7 +23,7 @@ const checkRecords = checker(Type.Array(KeyRecord, { maxItems: 1_000 }));
 
 /** Keys in the memory of this process, from an encrypted file. */
 export class FileHolder implements KeyHolder {
-  readonly #file: SealedSecrets;
+  #file: SealedSecrets;
   readonly #random: Random;
   #keys: readonly HeldKey[];
 
@@ -50,6 +50,20 @@ export class FileHolder implements KeyHolder {
     } finally {
       content.fill(0);
     }
+  }
+
+  async refresh(readSecret: () => Promise<SensitiveBytes>): Promise<boolean> {
+    const changed = await this.#file.reread(readSecret);
+    if (!changed) return false;
+    const before = this.#keys;
+    try {
+      this.#keys = decode(changed.content);
+    } finally {
+      changed.content.fill(0);
+    }
+    this.#file = changed.file;
+    for (const { bytes } of before) bytes.wipe();
+    return true;
   }
 
   records(): readonly KeyRecord[] {

@@ -1,3 +1,4 @@
+import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import type { KeyPairUse, KeyRecord } from "./key-record.ts";
 
 /** A working key of the acquirer, TDES. Gone with the process. */
@@ -12,6 +13,14 @@ export interface WorkingKey {
  * `KeyVault`, once for all. Buffers it returns are the caller's to wipe; those it is given stay the caller's.
  */
 export interface KeyHolder {
+  /**
+   * Takes over what another process has changed.
+   * @param readSecret the passphrase, as it is now
+   * @returns whether anything was changed
+   * @throws `key_*`, and then it stays as it was
+   */
+  refresh(readSecret: () => Promise<SensitiveBytes>): Promise<boolean>;
+
   /** Oldest first. */
   records(): readonly KeyRecord[];
 

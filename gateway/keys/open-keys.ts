@@ -22,13 +22,15 @@ export interface OpenedKeys {
   readonly store: KeyStore;
   /** For custodians. */
   readonly custody: KeyCustody;
+  /** Takes over what another process has changed: a command beside a running gateway. @returns whether it has @throws `key_*` */
+  refresh(): Promise<boolean>;
   close(): void;
 }
 
 /** Opens the keys that the config names. @throws `key_*` */
 export async function openKeys(keys: GatewayConfig["keys"], services: KeyServices): Promise<OpenedKeys> {
   using secret = await readStoreSecret(keys);
-  return opened(await holderOf(keys, secret, services), services);
+  return opened(keys, await holderOf(keys, secret, services), services);
 }
 
 async function holderOf(keys: GatewayConfig["keys"], secret: SensitiveBytes, { random }: KeyServices) {
@@ -38,9 +40,14 @@ async function holderOf(keys: GatewayConfig["keys"], secret: SensitiveBytes, { r
   return TokenHolder.open(keys, secret);
 }
 
-function opened(holder: KeyHolder, services: KeyServices): OpenedKeys {
+function opened(source: SecretSource, holder: KeyHolder, services: KeyServices): OpenedKeys {
   const vault = new KeyVault(holder);
-  return { store: vault, custody: new KeyCustody({ holder, ...services }), close: () => vault.close() };
+  return {
+    store: vault,
+    custody: new KeyCustody({ holder, ...services }),
+    refresh: () => holder.refresh(() => readStoreSecret(source)),
+    close: () => vault.close(),
+  };
 }
 
 /** Keys that come from others: reader makers and the acquirer. 16 bytes each, the caller's to wipe. */
@@ -63,7 +70,7 @@ export async function makeKeyFile(
   await makeSecretFile(secretFile, services.random);
   using secret = await readStoreSecret({ secretFile });
   await FileHolder.create(file, secret, { random: services.random, cost: RANDOM_SECRET_COST });
-  const { custody, close } = opened(await FileHolder.open(file, secret, services.random), services);
+  const { custody, close } = opened({ secretFile }, await FileHolder.open(file, secret, services.random), services);
   try {
     await custody.rotateEnvelopeKey();
     for (const [n, { ksnPrefix, key }] of baseDerivationKeys.entries()) {
@@ -99,7 +106,7 @@ export async function initKeys(
       cost: madeSecret === undefined ? PASSPHRASE_COST : RANDOM_SECRET_COST,
     });
   }
-  const { custody, close } = opened(await holderOf(keys, secret, services), services);
+  const { custody, close } = opened(keys, await holderOf(keys, secret, services), services);
   try {
     if (custody.list().length > 0) throw new KeyNameTaken({ detail: "the token holds keys of a gateway" });
     await custody.rotateEnvelopeKey();

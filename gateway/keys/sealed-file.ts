@@ -9,6 +9,7 @@ import {
 import { constants } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { MessageInvalid } from "@swipewire/protocol/errors";
 import { strict } from "@swipewire/protocol/messages/fields";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -111,13 +112,35 @@ export class SealedSecrets {
    * @returns the file and what is in it, the caller's to wipe
    * @throws KeyFileUnreadable | KeyFileExposed | KeyFileInvalid | KeySecretWrong
    */
-  static async open(path: string, secret: SensitiveBytes, random: Random) {
+  static async open(
+    path: string,
+    secret: SensitiveBytes,
+    random: Random,
+  ): Promise<{ file: SealedSecrets; content: Uint8Array }> {
     const text = await readPrivately(path);
     const { iv, sealed, ...head } = parse(text);
     const { key, verifier } = await derive(secret, head.salt, head.cost);
     if (!timingSafeEqual(verifier, Buffer.from(head.verifier, "base64url"))) throw new KeySecretWrong();
     const content = unseal({ head, key }, iv, sealed);
     return { file: new SealedSecrets(path, { head, key }, random, text), content };
+  }
+
+  /**
+   * What another process has put there since, the caller's to wipe; undefined where nothing was.
+   * @param readSecret is asked where the passphrase was changed too
+   * @throws as {@link open}
+   */
+  async reread(readSecret: () => Promise<SensitiveBytes>) {
+    const text = await readPrivately(this.#path);
+    if (text === this.#text) return undefined;
+    const { iv, sealed, ...head } = parse(text);
+    if (!isDeepStrictEqual(head, this.#sealing.head)) {
+      using secret = await readSecret();
+      return SealedSecrets.open(this.#path, secret, this.#random);
+    }
+    const content = unseal(this.#sealing, iv, sealed);
+    this.#text = text;
+    return { file: this, content };
   }
 
   /**

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { initialKeyData } from "@swipewire/protocol/crypto/dukpt-aes";
 import { initialKsn, rightHalfKey } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { BLOCK_LENGTH } from "@swipewire/protocol/crypto/tdes";
@@ -59,6 +60,12 @@ export class TokenHolder implements KeyHolder {
       session.close();
       throw tokenFailure(error);
     }
+  }
+
+  async refresh(): Promise<boolean> {
+    const before = this.records();
+    this.#keys = this.#find();
+    return !isDeepStrictEqual(before, this.records());
   }
 
   records(): readonly KeyRecord[] {

@@ -18,7 +18,7 @@ const cli = join(import.meta.dirname, "../../../gateway/bin/swipewire-gateway.js
 const services = { clock: systemClock, random: systemRandom };
 
 /** Runs the commands with lines piped to them; `code` is of the failure they end in. */
-async function gateway(t: Test) {
+async function gateway(t: Test, terminals: { terminal: string; name: string }[] = []) {
   const { config } = await makeDataDirectory(join(t.testdir(), "gw"), services);
   return async (args: string, lines: readonly string[] = []) => {
     let out = "";
@@ -35,6 +35,7 @@ async function gateway(t: Test) {
       },
       input: Readable.from([Buffer.from(lines.map((line) => `${line}\n`).join(""))]),
       output,
+      terminalsNotSealingTo: async () => terminals,
     });
     const failure = await program.parseAsync(["keys", ...args.split(" ")], { from: "user" }).then(
       () => undefined,
@@ -120,7 +121,8 @@ t.test("at a keyboard nothing of a component is shown", { skip: !existsSync("/us
 });
 
 t.test("blocks in and out, removal, rotation", async (t) => {
-  const keys = await gateway(t);
+  const terminals: { terminal: string; name: string }[] = [];
+  const keys = await gateway(t, terminals);
   const done = async (args: string, lines: readonly string[] = []) => {
     const { code, out } = await keys(args, lines);
     t.equal(code, undefined, args);
@@ -160,8 +162,17 @@ t.test("blocks in and out, removal, rotation", async (t) => {
   await done("rotate");
   t.equal(await live(), 2);
   await refused("envelope_keys_two", "rotate");
-  await done("retire --yes");
+  terminals.push({ terminal: "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e", name: "Counter 1" });
+  const older = /^(\S+) +envelope/m.exec(await done("list"))?.[1] ?? "";
+  const kept = await keys("retire --yes");
+  t.match(kept, { code: "envelope_key_in_use", out: /5b1d2c3e.* Counter 1/ });
+  await refused("envelope_key_in_use", `remove ${older} --yes`);
+  await done("retire --yes --force");
   t.equal(await live(), 1);
+  t.notMatch(await done("list"), older);
+  await done("rotate");
+  terminals.pop();
+  await done("retire --yes");
   await refused("key_file_exists", "init");
   await refused("commander.invalidArgument", "generate --name x --use envelope --type aes-128");
 });

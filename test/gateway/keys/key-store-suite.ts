@@ -140,6 +140,27 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
     });
   });
 
+  t.test("takes over what another process changes, and goes on with its working keys", async (t) => {
+    const { open } = await make(t);
+    const running = await open();
+    await running.custody.add(bank, bytes(download?.tmk ?? ""), { allowWeak: true });
+    running.store.loadWorkingKeys(bytes(download?.field62 ?? ""));
+    const mac = running.store.acquirerMac(new Uint8Array(8));
+    const command = await open();
+    t.equal(await running.refresh(), false, "nothing yet");
+    const [old] = running.store.sealingKeys();
+    await command.custody.rotateEnvelopeKey();
+    t.equal(await running.refresh(), true);
+    t.same(running.store.list(), command.store.list());
+    t.equal((await running.store.decryptEnvelope(await sealed(old))).length, "a swipe".length);
+    t.equal((await running.store.decryptEnvelope(await sealed(command.store.sealingKeys()[0]))).length, 7);
+    await command.custody.remove(command.custody.retirableEnvelopeKey().name);
+    t.equal(await running.refresh(), true);
+    await t.rejects(running.store.decryptEnvelope(await sealed(old)), { code: "envelope_key_unknown" });
+    t.same(running.store.acquirerMac(new Uint8Array(8)), mac);
+    t.equal(await running.refresh(), false);
+  });
+
   t.test("opens the published requests of TDES DUKPT, by the longest KSN prefix", async (t) => {
     const { store, custody } = await (await make(t)).open();
     await custody.add(readers("all", "TDES", "ffff98"), bytes(tdesDukpt.bdk));

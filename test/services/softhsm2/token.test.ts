@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { makeDataDirectory } from "@swipewire/gateway/config/data-directory";
+import { readConfig } from "@swipewire/gateway/config/read-config";
 import { initKeys, openKeys } from "@swipewire/gateway/keys/open-keys";
 import { tokenFailure } from "@swipewire/gateway/keys/token-module";
 import t from "tap";
@@ -95,7 +96,11 @@ t.test("the commands work on a token", async (t) => {
   const keys = (command: string) =>
     spawnSync(process.execPath, [cli, "keys", command, "--config", config], { encoding: "utf8" });
   t.match(keys("init"), { status: 0 });
+  const running = await openKeys(readConfig({ file: config, environment: {} }).keys, services);
+  t.teardown(() => running.close());
   t.match(keys("rotate"), { status: 0 });
+  t.equal(await running.refresh(), true, "a gateway sees what the command of another process did");
+  t.equal(running.store.sealingKeys().length, 2);
   t.equal(
     keys("list")
       .stdout.split("\n")
