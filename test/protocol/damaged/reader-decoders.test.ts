@@ -1,0 +1,4 @@
+import { survives } from "./damaged-decoder.ts";
+import { readerDecoders } from "./reader-decoders.ts";
+
+for (const decoder of readerDecoders) survives(decoder);
