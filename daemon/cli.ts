@@ -23,6 +23,8 @@ import { SdNotify } from "./service/sd-notify.ts";
 import { Service } from "./service/service.ts";
 import { loadIdentity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
+import { audioTransport } from "./transports/audio.ts";
+import type { ReaderTransport } from "./transports/reader-transport.ts";
 import { SerialTransport } from "./transports/serial.ts";
 
 /** A terminal whose clock is further off has its messages refused. */
@@ -60,13 +62,15 @@ async function begin(config: DaemonConfig, logger: Logger): Promise<Daemon> {
   const identity = await loadIdentity(config.stateDir);
   const clock = systemClock;
   const random = systemRandom;
-  const transports = config.readers.map(
-    ({ name, path, baudRate, family }) => new SerialTransport({ name, path, baudRate, family, clock, random }),
-  );
+  const transports = config.readers.map((reader): ReaderTransport => {
+    if (reader.transport === "serial") return new SerialTransport({ ...reader, clock, random });
+    const log = logger.child({ part: "readers", reader: reader.name });
+    return audioTransport({ ...reader, clock, random, warn: ({ code, message }) => log.warn({ code }, message) });
+  });
   const finder = new ReaderRegistry({
     source: systemDevices,
     profiles: withBuiltIn(config.profiles),
-    taken: config.readers.map(({ path }) => path),
+    taken: config.readers.flatMap((reader) => (reader.transport === "serial" ? [reader.path] : [])),
     clock,
     random,
     logger: logger.child({ part: "readers" }),

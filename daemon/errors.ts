@@ -44,6 +44,68 @@ export class ReaderFault extends failure("reader_fault", {
   todo: "Swipe again, and report it with the reader's name.",
 }) {}
 
+// Sound inputs.
+
+export class AudioProgramMissing extends failure("audio_program_missing", {
+  what: "A program that recording from a sound input needs is not there.",
+  means: "No card can be read from that input; the daemon keeps trying.",
+  todo: "Install what the detail names: arecord is in alsa-utils, pactl in pulseaudio-utils, pulse: inputs are in libasound2-plugins.",
+}) {}
+
+export class AudioInputMissing extends failure("audio_input_missing", {
+  what: "There is no sound input of that name.",
+  means: "No card can be read from it; the daemon keeps trying.",
+  todo: "Plug it in, or take its name from `arecord -L` or `pactl list short sources`.",
+}) {}
+
+export class AudioInputBusy extends failure("audio_input_busy", {
+  what: "Another program holds the sound input.",
+  means: "No card can be read from it; the daemon keeps trying.",
+  todo: "End that program. Where PulseAudio runs, name the input as pulse:<source> in place of hw:.",
+}) {}
+
+export class AudioInputForbidden extends failure("audio_input_forbidden", {
+  what: "The daemon's user may not record from the sound input.",
+  means: "No card can be read from it; the daemon keeps trying.",
+  todo: "Put that user into the group audio, or let it use the sound server's socket, and start the daemon again.",
+}) {}
+
+export class AudioFormatRefused extends failure("audio_format_refused", {
+  what: "The sound input does not record at this rate or with so many channels.",
+  means: "No card can be read from it; the daemon keeps trying.",
+  todo: "Set sampleRate and channels to what `arecord --dump-hw-params` shows, or name the input as plughw: in place of hw:.",
+}) {}
+
+export class AudioServerUnreachable extends failure("audio_server_unreachable", {
+  what: "The sound server cannot be reached.",
+  means: "No card can be read from its sources; the daemon keeps trying.",
+  todo: "See that PulseAudio runs for the daemon's user, or that PULSE_SERVER names its socket.",
+}) {}
+
+export class AudioCaptureFailed extends failure("audio_capture_failed", {
+  what: "The recording from a sound input ended, or brought no samples.",
+  means: "No card can be read from it; the daemon keeps trying.",
+  todo: "Run arecord on that input by hand: it says more.",
+}) {}
+
+export class AudioInputClipping extends failure("audio_input_clipping", {
+  what: "A swipe was too loud for the sound input: its peaks are cut off.",
+  means: "Swipes are read worse than they could be, or not at all.",
+  todo: "Lower the input's gain by what the detail says, and turn its automatic gain off.",
+}) {}
+
+export class AudioInputWeak extends failure("audio_input_weak", {
+  what: "A swipe was very faint at the sound input.",
+  means: "Slow swipes may be lost in its noise.",
+  todo: "Raise the input's gain by what the detail says; if there is no more, clean the head and check the plug.",
+}) {}
+
+export class AudioInputSilent extends failure("audio_input_silent", {
+  what: "A sound input gives nothing at all, not even noise.",
+  means: "It is muted, or nothing feeds it: no card can be read.",
+  todo: "Unmute it (`alsamixer`, key F4, or `pactl set-source-mute <source> 0`).",
+}) {}
+
 // The terminal's session.
 
 export class SessionCommandOutOfStep extends failure("session_command_out_of_step", {

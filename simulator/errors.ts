@@ -89,3 +89,9 @@ export class WavUnreadable extends failure("wav_unreadable", {
   means: "Nothing was decoded.",
   todo: "Record as WAV: PCM of 8 to 32 bits or 32-bit float, one or two channels.",
 }) {}
+
+export class SoundNotPlayed extends failure("sound_not_played", {
+  what: "A swipe could not be played.",
+  means: "Nothing was heard, or only a part of it.",
+  todo: "Take the output's name from `aplay -L`, or pulse:<sink> with one of `pactl list short sinks`; aplay is in alsa-utils.",
+}) {}

@@ -2,10 +2,12 @@ import { streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
 import { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import Type from "typebox";
 
-const serialReader = Type.Object(
+const name = Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" });
+
+const SerialReader = Type.Object(
   {
-    transport: Type.Literal("serial", { description: '"serial"' }),
-    name: Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" }),
+    transport: Type.Literal("serial"),
+    name,
     path: Type.String({ minLength: 1, description: "the path of a serial port" }),
     baudRate: Type.Integer({ minimum: 300, maximum: 921_600, default: 9600, description: "an integer, 300 to 921600" }),
     family: Type.Enum(streamFamilyNames, {
@@ -13,8 +15,39 @@ const serialReader = Type.Object(
       description: `what the reader sends: ${streamFamilyNames.join(", ")}`,
     }),
   },
-  { additionalProperties: false, description: "a reader: an object with transport, name, path, baudRate and family" },
+  { additionalProperties: false, description: "an object with transport, name, path, baudRate and family" },
 );
+
+const AudioReader = Type.Object(
+  {
+    transport: Type.Literal("audio"),
+    name,
+    source: Type.String({
+      pattern: "^[a-z]+:[^ ]+$",
+      maxLength: 200,
+      description: "a sound input by its name: hw:CARD=…, plughw:CARD=… or pulse:<source>",
+    }),
+    sampleRate: Type.Optional(
+      Type.Integer({ minimum: 8000, maximum: 192_000, description: "an integer, 8000 to 192000" }),
+    ),
+    channels: Type.Enum([1, 2], { default: 1, description: "1 or 2" }),
+  },
+  {
+    additionalProperties: false,
+    description: "an object with transport, name, source, sampleRate and channels",
+  },
+);
+
+export type AudioReader = Type.Static<typeof AudioReader>;
+
+/** Told apart by `transport`. */
+const Reader = Type.Unsafe<Type.Static<typeof SerialReader> | AudioReader>({
+  type: "object",
+  discriminator: { propertyName: "transport" },
+  required: ["transport"],
+  oneOf: [SerialReader, AudioReader],
+  description: "an object whose transport is serial or audio",
+});
 
 /** The daemon's config. Each `description` finishes the sentence "allowed: …". */
 export const DaemonConfig = Type.Object(
@@ -54,7 +87,7 @@ export const DaemonConfig = Type.Object(
     findReaders: Type.Optional(
       Type.Boolean({ default: true, description: "true or false: use the USB readers that are plugged in" }),
     ),
-    readers: Type.Array(serialReader, { maxItems: 8, default: [], description: "a list of up to 8 readers" }),
+    readers: Type.Array(Reader, { maxItems: 8, default: [], description: "a list of up to 8 readers" }),
     profiles: Type.Array(ReaderProfile, {
       maxItems: 64,
       default: [],

@@ -1,4 +1,5 @@
 import { idText, isBuiltIn, profileOf, type ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import type { DaemonConfig } from "../config/config-schema.ts";
 import type { PluggedDevice } from "../readers/device-source.ts";
 import { recognise } from "../readers/profile-match.ts";
 import type { Finding } from "./finding.ts";
@@ -6,8 +7,7 @@ import type { Finding } from "./finding.ts";
 export interface ReaderCheck {
   readonly devices: () => Promise<readonly PluggedDevice[]>;
   readonly profiles: readonly ReaderProfile[];
-  /** Paths of the config's own readers. */
-  readonly configured: readonly string[];
+  readonly configured: DaemonConfig["readers"];
   /** May this user read and write the device file? */
   readonly mayOpen: (path: string) => Promise<boolean>;
   /** Loads what opens HID devices and keyboards. */
@@ -38,12 +38,14 @@ export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
       if (await mayOpen(file)) return { subject, verdict: "good", says: `${says}; ${file} can be opened` };
       return { subject, verdict: "bad", says: `${says}; ${file} may not be opened by this user`, todo: RULES };
     }),
-    ...configured.map(async (path): Promise<Finding> => {
-      const subject = "serial reader";
-      if (await mayOpen(path)) return { subject, verdict: "good", says: `${path} can be opened` };
-      const todo = "See that it is plugged in, that its path is right, and that this user is in the file's group";
-      return { subject, verdict: "bad", says: `${path} is not there, or may not be opened by this user`, todo };
-    }),
+    ...configured
+      .flatMap((reader) => (reader.transport === "serial" ? [reader.path] : []))
+      .map(async (path): Promise<Finding> => {
+        const subject = "serial reader";
+        if (await mayOpen(path)) return { subject, verdict: "good", says: `${path} can be opened` };
+        const todo = "See that it is plugged in, that its path is right, and that this user is in the file's group";
+        return { subject, verdict: "bad", says: `${path} is not there, or may not be opened by this user`, todo };
+      }),
   ]);
   if (recognised.length + configured.length > 0) return findings;
   const todo =

@@ -1,11 +1,12 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
 import type { Clock } from "@swipewire/protocol/time";
-import type { DaemonConfig } from "../config/config-schema.ts";
+import type { AudioReader, DaemonConfig } from "../config/config-schema.ts";
 import { DaemonNotRunning, LocalApiOutOfReach } from "../errors.ts";
 import { type Identity, loadIdentity } from "../state/identity.ts";
 import { askStatus } from "./ask-status.ts";
 import { checkBroker, checkBrokerCertificate } from "./check-broker.ts";
+import { checkInputs } from "./check-inputs.ts";
 import { checkClock, checkDisk, clockKept } from "./check-machine.ts";
 import { checkReaders, type ReaderCheck } from "./check-readers.ts";
 import type { Finding } from "./finding.ts";
@@ -24,11 +25,14 @@ export async function examine({ config, clock, ...readers }: Examination): Promi
     identity.finding ?? { subject: "identity", verdict: "good", says: `enrolled as ${identity.value.terminal}` },
     running.finding ? notRunning(running.finding, running.error) : daemonFinding(running.value),
     ...(identity.value ? await uplinkFindings(identity.value, running.value, clock) : []),
-    ...(await checkReaders({ ...readers, configured: config.readers.map(({ path }) => path) })),
+    ...(await checkReaders({ ...readers, configured: config.readers })),
+    ...(running.value ? [] : await checkInputs(config.readers.filter(isAudio), clock)),
     checkClock(await clockKept()),
     ...(identity.value ? [await checkDisk(stateDir)] : []),
   ];
 }
+
+const isAudio = (reader: DaemonConfig["readers"][number]): reader is AudioReader => reader.transport === "audio";
 
 type Looked<Value> =
   | { readonly value: Value; readonly finding?: undefined; readonly error?: undefined }

@@ -1,5 +1,5 @@
 import { backoff } from "@swipewire/protocol/backoff";
-import type { SwipewireError } from "@swipewire/protocol/failure";
+import { SwipewireError } from "@swipewire/protocol/failure";
 import type { DisconnectReason } from "@swipewire/protocol/messages/terminal-status";
 import type { Random } from "@swipewire/protocol/random";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
@@ -101,7 +101,8 @@ export class ReportTransport implements ReaderTransport {
       // Its file may come a moment before udev's rules let this user open it.
       if (this.#failures > 0 && !this.#told) {
         this.#told = true;
-        this.#listener?.unavailable(new ReaderNotOpened({ detail: this.name, cause }));
+        const isKnown = cause instanceof SwipewireError;
+        this.#listener?.unavailable(isKnown ? cause : new ReaderNotOpened({ detail: this.name, cause }));
       }
       this.#openLater();
       return;

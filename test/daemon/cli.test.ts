@@ -105,9 +105,16 @@ t.test("runs until SIGTERM, and is offline before it ends", async (t) => {
     signingKey: { kty: "OKP", crv: "Ed25519", x, d },
   });
   const online = gateway.nextPresence("online");
-  const env = { SWIPEWIRE_DAEMON_STATE_DIR: folder, SWIPEWIRE_DAEMON_LOCAL_API_PORT: "0" };
-  const { child, ended } = start(t, ["run"], env);
+  const env = {
+    SWIPEWIRE_DAEMON_STATE_DIR: folder,
+    SWIPEWIRE_DAEMON_LOCAL_API_PORT: "0",
+    SWIPEWIRE_DAEMON_READERS: '[{"transport":"audio","name":"jack","source":"hw:CARD=Jack"}]',
+    // Where no program is found, least of all one that records.
+    PATH: folder,
+  };
+  const { child, output, ended } = start(t, ["run"], env);
   await online;
+  while (!output.stdout.includes("audio_program_missing")) await once(child.stdout ?? child, "data");
   const offline = gateway.nextPresence("offline");
   child.kill("SIGTERM");
   await offline;

@@ -51,8 +51,12 @@ t.test("variables have the last word over the file", async (t) => {
     readers: [{ ...reader, baudRate: 9600, family: "ascii" }],
     profiles: [],
   });
-  const readers = JSON.stringify([{ ...reader, baudRate: 19_200 }]);
-  t.match(loadConfig({ env: { SWIPEWIRE_DAEMON_READERS: readers } }).readers, [{ baudRate: 19_200 }]);
+  const jack = { transport: "audio", name: "jack", source: "hw:CARD=Device" };
+  const readers = JSON.stringify([{ ...reader, baudRate: 19_200 }, jack]);
+  t.match(loadConfig({ env: { SWIPEWIRE_DAEMON_READERS: readers } }).readers, [
+    { baudRate: 19_200 },
+    { ...jack, channels: 1 },
+  ]);
 });
 
 t.test("names file or variable, field, what was given and what is allowed, all at once", async (t) => {
@@ -60,7 +64,7 @@ t.test("names file or variable, field, what was given and what is allowed, all a
     log: { level: "loud" },
     locaApi: {},
     localApi: { port: 8000, allowedOrigins: ["https://a.example/page"] },
-    readers: [{ transport: "usb", path: "" }],
+    readers: [{ transport: "usb" }, { transport: "serial", path: "" }, { transport: "audio", source: "default" }],
   });
   const env = { SWIPEWIRE_DAEMON_LOCAL_API_PORT: "70000", SWIPEWIRE_DAEMON_LOCALAPI_PORT: "1" };
   const problems = problemsOf(() => loadConfig({ file, env }));
@@ -70,9 +74,11 @@ t.test("names file or variable, field, what was given and what is allowed, all a
       `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, findReaders, readers, profiles`,
       `${file}: localApi.allowedOrigins.0: got "https://a.example/page"; allowed: an origin as browsers send it: scheme, host and port, nothing more`,
       `${file}: log.level: got "loud"; allowed: fatal, error, warn, info, debug or silent`,
-      `${file}: readers.0.name: got nothing; allowed: a name for people, 1 to 80 characters`,
-      `${file}: readers.0.path: got ""; allowed: the path of a serial port`,
-      `${file}: readers.0.transport: got "usb"; allowed: "serial"`,
+      `${file}: readers.0.transport: got "usb"; allowed: an object whose transport is serial or audio`,
+      `${file}: readers.1.name: got nothing; allowed: a name for people, 1 to 80 characters`,
+      `${file}: readers.1.path: got ""; allowed: the path of a serial port`,
+      `${file}: readers.2.name: got nothing; allowed: a name for people, 1 to 80 characters`,
+      `${file}: readers.2.source: got "default"; allowed: a sound input by its name: hw:CARD=…, plughw:CARD=… or pulse:<source>`,
       "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_FIND_READERS, SWIPEWIRE_DAEMON_READERS, SWIPEWIRE_DAEMON_PROFILES",
       "SWIPEWIRE_DAEMON_LOCAL_API_PORT: localApi.port: got 70000; allowed: a port from 0 (any free one) to 65535",
     ].sort(),

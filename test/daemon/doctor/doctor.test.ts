@@ -111,13 +111,18 @@ t.test("each thing that is wrong is said, with what to do", async (t) => {
   t.teardown(() => broker.kill());
   const refused = { url: broker.url, username: TERMINAL, password: "another-password-0123" };
   const config = configFor(await folder(t, { terminal: TERMINAL, mqtt: refused }), {
-    readers: [{ transport: "serial", name: "counter", path: "/dev/ttyUSB9", baudRate: 9600, family: "ascii" }],
+    readers: [
+      { transport: "serial", name: "counter", path: "/dev/ttyUSB9", baudRate: 9600, family: "ascii" },
+      { transport: "audio", name: "jack", source: "hw:CARD=Nowhere", channels: 1 },
+    ],
   });
   const shut = ["/dev/ttyUSB9", "/dev/hidraw3"];
   const findings = await look(config, [magtek], shut, () => Promise.reject(new Error("no libudev.so.1")));
   t.match(of(findings, "broker"), [{ verdict: "bad", says: /refuses this terminal/, todo: /enrol it again/ }]);
   t.match(of(findings, "usb 0801:0011"), [{ verdict: "bad", todo: /udev-rules/ }]);
   t.match(of(findings, "serial reader"), [{ verdict: "bad", says: /ttyUSB9/ }]);
+  // Without arecord, or without the card.
+  t.match(of(findings, "sound input"), [{ verdict: "bad", says: /^jack: / }]);
   t.match(of(findings, "usb libraries"), [{ verdict: "doubtful", todo: /libudev1/ }]);
   const text = findingsText(findings);
   t.match(text, /^WRONG +broker +127\.0\.0\.1:\d+ refuses this terminal\n {8,}It was revoked/m);

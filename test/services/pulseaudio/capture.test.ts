@@ -1,0 +1,86 @@
+import { audioTransport } from "@swipewire/daemon/transports/audio";
+import type { SwipewireError } from "@swipewire/protocol/failure";
+import { systemClock } from "@swipewire/protocol/time";
+import t, { type Test } from "tap";
+import { seededRandom } from "../../seeded-random.ts";
+import { startSoundServer } from "./sound-server.ts";
+
+const FRAME = "frame: ;6224242300000069=30122200000000000?\r";
+
+/** A head on this source, and all that is told of it. */
+function listen(t: Test, source: string) {
+  const events: string[] = [];
+  let wake = () => {};
+  const tell = (event: string) => {
+    events.push(event);
+    wake();
+  };
+  const transport = audioTransport({
+    name: "jack",
+    source,
+    channels: 1,
+    warn: () => {},
+    clock: systemClock,
+    random: seededRandom(1),
+  });
+  transport.open({
+    connected: () => tell("connected"),
+    disconnected: (reason) => tell(`disconnected: ${reason}`),
+    frame: (bytes) => tell(`frame: ${Buffer.from(bytes).toString("latin1")}`),
+    misread: ({ code }: SwipewireError) => tell(code),
+    unavailable: ({ code }: SwipewireError) => tell(code),
+  });
+  t.teardown(() => transport.close());
+  /** What was told next. */
+  return async () => {
+    while (events.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    return events.shift();
+  };
+}
+
+t.test("a swipe is read from a source, and again after the sound server was killed", async (t) => {
+  const server = await startSoundServer(t);
+  await server.plug("head");
+  const next = listen(t, "pulse:head.monitor");
+  t.equal(await next(), "connected");
+  await server.swipe("head");
+  t.equal(await next(), FRAME);
+  await server.kill();
+  t.equal(await next(), "disconnected: unplugged");
+  t.equal(await next(), "audio_server_unreachable");
+  await server.restart();
+  await server.plug("head");
+  t.equal(await next(), "connected");
+  await server.swipe("head", "--backwards");
+  t.equal(await next(), FRAME);
+});
+
+t.test("a source that goes away is not silently taken for another", async (t) => {
+  const server = await startSoundServer(t);
+  await server.plug("microphone");
+  const unplug = await server.plug("head");
+  const next = listen(t, "pulse:head.monitor");
+  t.equal(await next(), "connected");
+  await unplug();
+  t.equal(await next(), "disconnected: unplugged");
+  t.equal(await next(), "audio_input_missing");
+  t.equal(await server.pactl("list", "short", "source-outputs"), "", "nobody listens at the microphone");
+  await server.plug("head");
+  t.equal(await next(), "connected");
+  await server.swipe("head", "--speed", "60");
+  t.equal(await next(), FRAME);
+});
+
+t.test("a recording that somebody moves to another source goes back to its own", async (t) => {
+  const server = await startSoundServer(t);
+  await server.plug("microphone");
+  await server.plug("head");
+  const next = listen(t, "pulse:head.monitor");
+  t.equal(await next(), "connected");
+  const [output = ""] = (await server.pactl("list", "short", "source-outputs")).split("\t");
+  await server.pactl("move-source-output", output, "microphone.monitor");
+  t.equal(await next(), "disconnected: failed");
+  t.equal(await next(), "connected");
+  await server.swipe("head");
+  t.equal(await next(), FRAME);
+});
