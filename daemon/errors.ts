@@ -138,6 +138,12 @@ export class SessionCancelled extends failure("session_cancelled", {
   todo: "Enter the code again to pay.",
 }) {}
 
+export class SessionShutOut extends failure("session_shut_out", {
+  what: "This terminal was shut out while a payment was under way.",
+  means: "What became of the payment is not known here: the card may have been charged.",
+  todo: "Ask the merchant before paying again. If the terminal is trusted again, enrol it anew.",
+}) {}
+
 export class SessionSealingFailed extends failure("session_sealing_failed", {
   what: "The terminal could not seal the swipe.",
   means: "Nothing was sent and nothing was charged.",

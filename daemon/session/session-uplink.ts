@@ -29,6 +29,8 @@ export type Submission = LinkBody<"swipe.submit">;
 export interface SessionUplink {
   /** Is the gateway within reach, as far as is known? */
   readonly withinReach: boolean;
+  /** Does the broker refuse this terminal, as it does when the gateway has revoked it? */
+  readonly refused: boolean;
   find(code: string, signal: AbortSignal): Promise<FindOutcome>;
   submit(submission: Submission, signal: AbortSignal): Promise<SubmitOutcome>;
   query(payment: string, signal: AbortSignal): Promise<QueryOutcome>;

@@ -31,6 +31,8 @@ export type SessionEvent =
   | "ended"
   /** The gateway went out of reach. */
   | "link-lost"
+  /** The broker has refused this terminal for long: nobody will answer it any more. */
+  | "shut-out"
   /** The step's limit is over. */
   | "timeout";
 
@@ -55,8 +57,8 @@ export const transitions: {
     cancel: "sending",
   },
   paying: { progressed: "paying", ended: "result", "link-lost": "checking", timeout: "checking", cancel: "paying" },
-  // Silence is no outcome: only what the gateway says ends it.
-  checking: { progressed: "paying", ended: "result", refused: "result" },
+  // Silence is no outcome: what the gateway says ends it, or that it says nothing to this terminal any more.
+  checking: { progressed: "paying", ended: "result", refused: "result", "shut-out": "idle" },
   result: { finish: "idle", timeout: "idle" },
 };
 

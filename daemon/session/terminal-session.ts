@@ -15,6 +15,7 @@ import {
   SessionCommandOutOfStep,
   SessionPhoneMissing,
   SessionSealingFailed,
+  SessionShutOut,
   SessionSwipeNotExpected,
   SessionTimedOut,
   UplinkNotSent,
@@ -25,6 +26,8 @@ import type { SessionUplink } from "./session-uplink.ts";
 import { limits, type SessionEvent, transitions } from "./steps.ts";
 
 const BETWEEN_QUERIES = Seconds(5);
+/** A query waits 15 s for its answer: more than a minute of being refused is no broker's moment of weakness. */
+const REFUSED_QUERIES = 4;
 
 export type SealSwipe = (swipe: Swipe, context: Omit<SealContext, "terminal">) => Promise<string>;
 
@@ -307,11 +310,14 @@ export class TerminalSession {
     const { payment } = this.#visit;
     this.#checking = new AbortController();
     const { signal } = this.#checking;
+    let refused = 0;
     while (payment && !signal.aborted) {
       const outcome = await uplink.query(payment, signal);
       if (signal.aborted) return;
       if (outcome.kind === "unknown" && outcome.code === EnvelopeKeyUnknown.code) this.#options.askForKeys();
+      refused = outcome.kind === "unanswered" && uplink.refused ? refused + 1 : 0;
       if (outcome.kind === "unknown") this.#end("refused", "failed", outcome.code);
+      else if (refused === REFUSED_QUERIES && this.#go("shut-out")) this.#tell(SessionShutOut);
       else await sleep(clock, BETWEEN_QUERIES, signal).catch(() => {});
     }
   }

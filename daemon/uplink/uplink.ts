@@ -12,7 +12,7 @@ import { topics } from "@swipewire/protocol/messages/topics";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, type Duration, type Instant, isoTime, Seconds } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import { UplinkMessageExpired } from "../errors.ts";
+import { UplinkBrokerRefused, UplinkMessageExpired } from "../errors.ts";
 import type { FindOutcome, QueryOutcome, SessionUplink, Submission, SubmitOutcome } from "../session/session-uplink.ts";
 import type { BrokerLink } from "./broker-link.ts";
 import { RepeatingSender } from "./repeating-sender.ts";
@@ -81,6 +81,10 @@ export class Uplink implements SessionUplink {
 
   get withinReach(): boolean {
     return this.#options.link.connected && this.#gatewayOnline;
+  }
+
+  get refused(): boolean {
+    return this.#options.link.problem === UplinkBrokerRefused.code;
   }
 
   get status(): TerminalStatus["uplink"] {

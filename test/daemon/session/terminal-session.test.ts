@@ -26,6 +26,7 @@ const PHONE = "+8613800138000";
 /** An uplink whose answers the test gives, one by one. */
 class ScriptedUplink implements SessionUplink {
   withinReach = true;
+  refused = false;
   readonly finds: { code: string; answer(outcome: FindOutcome): void }[] = [];
   readonly submissions: { submission: Submission; answer(outcome: SubmitOutcome): void }[] = [];
   readonly queries: { payment: string; answer(outcome: QueryOutcome): void }[] = [];
@@ -357,6 +358,34 @@ t.test("asks, and claims nothing, when a submission was sent and nothing came ba
   await settle();
   t.match(session.view(), { step: "result", result: { outcome: "failed", reason: "payment_unknown" } });
 });
+
+t.test(
+  "a terminal that is shut out while it checks claims nothing, and lets the payer go after a minute",
+  async (t) => {
+    const { session, uplink, at, clock } = begin();
+    await at.checking();
+    const unanswered = async () => {
+      uplink.queries.at(-1)?.answer({ kind: "unanswered" });
+      await clock.advance(Seconds(5));
+    };
+    uplink.refused = true;
+    for (let n = 0; n < 3; n++) await unanswered();
+    uplink.refused = false;
+    await unanswered();
+    uplink.refused = true;
+    for (let n = 0; n < 3; n++) {
+      await unanswered();
+      t.equal(session.view().step, "checking", "a moment's refusal does not count");
+    }
+    await unanswered();
+    t.match(session.view(), { step: "idle", problem: { code: "session_shut_out", text: /may have been charged/ } });
+    t.notOk("result" in session.view());
+    t.notOk("card" in session.view());
+    const asked = uplink.queries.length;
+    await clock.advance(Minutes(5));
+    t.equal(uplink.queries.length, asked, "it no longer asks");
+  },
+);
 
 t.test("goes from checking to what the gateway knows", async (t) => {
   const known = begin();

@@ -25,7 +25,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 /** A broker that takes everything, says so, and promises nothing. */
 class InMemoryLink implements BrokerLink {
   connected = false;
-  readonly problem = undefined;
+  problem: string | undefined;
   readonly published: { topic: string; payload: string; retain: boolean }[] = [];
   #listener: BrokerListener | undefined;
 
@@ -299,6 +299,11 @@ t.test("the gateway is within reach when the broker is, and its presence says so
   t.strictSame(news, ["within reach", "out of reach", "within reach", "out of reach"]);
   link.connect();
   t.notOk(uplink.withinReach, "what was known of it is out of date");
+  t.notOk(uplink.refused);
+  link.problem = "uplink_broker_unreachable";
+  t.notOk(uplink.refused);
+  link.problem = "uplink_broker_refused";
+  t.ok(uplink.refused);
 });
 
 t.test("hears of the gateway also when its presence comes before the subscription is confirmed", async (t) => {
