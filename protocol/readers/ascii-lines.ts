@@ -102,4 +102,5 @@ function encode(frame: ReaderFrame): Uint8Array {
   return bytes;
 }
 
+/** Tracks as lines of characters, of MagTek D99875206 and many others: up to 229 bytes, at least one track. */
 export const asciiLines = readerCodec("ascii", takeApart, encode);

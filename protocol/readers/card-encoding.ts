@@ -8,9 +8,13 @@ import type { CardEncoding, ReaderFrame, TrackNumber } from "./reader-frame.ts";
  */
 const DOCUMENTS: readonly CardEncoding[] = ["aamva", "cadl", "raw", "jis"];
 
+/** May the stripe be a payment card's? */
 export const isPaymentEncoding = (encoding: CardEncoding): boolean => !DOCUMENTS.includes(encoding);
 
-/** As `maskTrack`, of a track in a frame; undefined also where the stripe holds no payment card. */
+/**
+ * As `maskTrack`, of a track in a frame; undefined also where the stripe holds no payment card.
+ * @param bytes ASCII, start to end sentinel, without LRC
+ */
 export function maskFrameTrack(
   { encoding }: Pick<ReaderFrame, "encoding">,
   number: TrackNumber,

@@ -9,7 +9,7 @@ import { magtekMagnesafe } from "./magtek-magnesafe.ts";
 import { magtekSureswipe } from "./magtek-sureswipe.ts";
 import type { FixedFamily, ReaderCodec } from "./reader-frame.ts";
 
-/** The codec of a HID POS reader is made from its descriptor: `hidMsr`. */
+/** The codec of each family; that of a HID POS reader is made from its descriptor: `hidMsr`. */
 export const readerFamilies: Readonly<Record<FixedFamily, ReaderCodec>> = {
   "magtek-sureswipe": magtekSureswipe,
   "magtek-magnesafe": magtekMagnesafe,
@@ -19,6 +19,7 @@ export const readerFamilies: Readonly<Record<FixedFamily, ReaderCodec>> = {
   ascii: asciiLines,
 };
 
+/** The families of {@link readerFamilies}. */
 export const readerFamilyNames = Object.keys(readerFamilies) as readonly FixedFamily[];
 
 /** Reports of both MagTek families begin with a decode status, 0 or 1, and differ in length only. */
@@ -29,6 +30,7 @@ const MAGTEK_SEPARATOR = 0x7c;
 
 /**
  * Guesses the family of a frame, broken ones too, so that its codec can say what is wrong with it.
+ * @param bytes one frame from its start
  * @throws ReaderFamilyUnknown
  */
 export function detectFamily(bytes: Uint8Array): FixedFamily {

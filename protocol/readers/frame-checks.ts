@@ -8,6 +8,7 @@ export class FrameChecks {
 
   /**
    * Notes a check. The first that fails decides the failure of the frame.
+   * @param name as the family's manual calls what is checked
    * @param detail facts of place and size
    */
   check(name: string, passed: boolean, Failure: FailureClass<string>, detail: string): void {
@@ -15,12 +16,12 @@ export class FrameChecks {
     if (!passed) this.#firstFailure ??= new Failure({ detail: `${name}: ${detail}` });
   }
 
-  /** Goes on only if all checks so far passed. */
+  /** Goes on only if all checks so far passed. @throws the failure of the first that did not */
   settle(): void {
     if (this.#firstFailure) throw this.#firstFailure;
   }
 
-  /** A check without which nothing that follows can be made. */
+  /** A check without which nothing that follows can be made. @throws as {@link settle}, when it does not pass */
   require(name: string, passed: boolean, Failure: FailureClass<string>, detail: string): void {
     this.check(name, passed, Failure, detail);
     if (!passed) this.settle();

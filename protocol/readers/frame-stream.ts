@@ -44,7 +44,7 @@ export class FrameStream {
     this.#buffer = new Uint8Array(scanner.window);
   }
 
-  /** Takes copies; the bytes stay the caller's to overwrite. */
+  /** Takes copies; the bytes stay the caller's to overwrite. Gives what they completed or lost, in order. */
   push(bytes: Uint8Array): StreamEvent[] {
     const events: StreamEvent[] = [];
     for (let at = 0; at < bytes.length; ) {

@@ -13,6 +13,7 @@ const scanners = {
 /** Families whose frames can be told in a stream of bytes; HID reports come whole. */
 export type StreamFamily = keyof typeof scanners;
 
+/** The families that {@link frameStream} takes. */
 export const streamFamilyNames = Object.keys(scanners) as readonly StreamFamily[];
 
 /** A stream of its own, for one line. */

@@ -10,7 +10,7 @@ function digitValue(digit = 0): number {
   return digit >= 0x41 && digit <= 0x46 ? digit - 0x41 + 10 : -1;
 }
 
-/** A new array; undefined for anything but whole pairs of `0`-`9` and `A`-`F`. */
+/** The bytes that ASCII digits spell, a new array; undefined for anything but whole pairs of `0`-`9` and `A`-`F`. */
 export function readHex(text: Uint8Array): Uint8Array | undefined {
   if (text.length % 2 !== 0) return undefined;
   const bytes = new Uint8Array(text.length / 2);
@@ -26,7 +26,7 @@ export function readHex(text: Uint8Array): Uint8Array | undefined {
   return bytes;
 }
 
-/** A new array, in ASCII. */
+/** Two ASCII digits a byte, a new array. */
 export function writeHex(bytes: Uint8Array): Uint8Array {
   const text = new Uint8Array(bytes.length * 2);
   for (const [n, byte] of bytes.entries()) {

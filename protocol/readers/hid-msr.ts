@@ -23,6 +23,7 @@ import type { ReaderCodec, ReaderTrack, TrackNumber } from "./reader-frame.ts";
  * the decoded characters of each track, and nothing that tells an unread track from a blank one.
  */
 
+/** Magnetic stripe readers, HID Point of Sale Usage Tables 1.02. */
 export const MSR_USAGE_PAGE = 0x8e;
 const TRACK_LENGTH = MSR_USAGE_PAGE * 0x1_0000 + 0x10;
 const TRACK_DATA = MSR_USAGE_PAGE * 0x1_0000 + 0x20;

@@ -5,6 +5,7 @@ import { ReaderDescriptorInvalid, ReaderDescriptorTooLarge, ReaderDescriptorTrun
  * logical and physical ranges, units and strings are read over.
  */
 
+/** HID 1.11, 6.2.2.5: the main item that declares a report. */
 export type ReportKind = "input" | "output" | "feature";
 
 /** Usages from `first` to `last`, both included; each with its page in the upper 16 bits. */
@@ -34,6 +35,7 @@ export interface ReportField {
   readonly collections: readonly number[];
 }
 
+/** What a device sends and takes. */
 export interface ReportDescriptor {
   readonly fields: readonly ReportField[];
   /** Each report begins with a byte that is its id. */
@@ -236,6 +238,7 @@ function invalid(detail: string): never {
 }
 
 /**
+ * Reads a report descriptor, HID 1.11, 6.2.2.
  * @param bytes as the device gives them for GET_DESCRIPTOR 0x22, at most 4096
  * @throws ReaderDescriptorTruncated | ReaderDescriptorInvalid | ReaderDescriptorTooLarge
  */
@@ -254,7 +257,10 @@ export function reportLength({ fields, usesReportIds }: ReportDescriptor, kind: 
   return bits === 0 ? 0 : Math.ceil(bits / 8) + (usesReportIds ? 1 : 0);
 }
 
-/** The first place in reports of this kind that holds `usage` as a value, not as a choice among several. */
+/**
+ * The first place in reports of this kind that holds `usage` as a value, not as a choice among several.
+ * @param usage with its page in the upper 16 bits
+ */
 export function findUsage({ fields }: ReportDescriptor, kind: ReportKind, usage: number): UsagePlace | undefined {
   for (const field of fields) {
     if (field.kind !== kind || field.constant || !field.variable) continue;
@@ -274,6 +280,7 @@ export function findUsage({ fields }: ReportDescriptor, kind: ReportKind, usage:
 
 /**
  * `size` bits as an unsigned number; the least significant bit comes first (6.2.2.7).
+ * @param report without the byte of its id
  * @param size 1 to 32
  */
 export function readBits(report: Uint8Array, bitOffset: number, size: number): number {

@@ -15,6 +15,7 @@ const skipOne = (failure: SwipewireError): Scan => ({ skip: 1, failure });
 const cutShort = (bytes: Uint8Array): Scan => skipOne(new ReaderFrameLength({ detail: `ends after ${bytes.length}` }));
 const noise = (skip: number): Scan => ({ skip, failure: new ReaderFrameStart({ detail: "noise on the line" }) });
 
+/** Finds binary frames by STX, the length after it and a right frame of that length. */
 export const idtechScanner: FrameScanner = {
   window: LONGEST_PAYLOAD + FRAMING,
   scan(bytes) {
@@ -51,6 +52,7 @@ const HEAD = 6;
 const TAIL = 6;
 const LONGEST_TEXT = 2 * LONGEST_PAYLOAD;
 
+/** Finds frames as a keyboard types them. */
 export const idtechKeyboardScanner: FrameScanner = {
   window: LONGEST_TEXT + HEAD + TAIL,
   scan(bytes, lost) {

@@ -87,7 +87,10 @@ function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "f
   return takePayloadApart(unframe(bytes, checks), checks);
 }
 
-/** What lies between length and LRC; nothing of the frame that comes back shares its memory. */
+/**
+ * What lies between length and LRC; nothing of the frame that comes back shares its memory.
+ * @throws the first failure that `checks` notes
+ */
 export function takePayloadApart(payload: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "family" | "checks"> {
   checks.require("header", payload.length >= HEADER, ReaderFrameLength, `${payload.length} bytes, ${HEADER} at least`);
   const layout = layOut(payload, checks);
@@ -96,7 +99,11 @@ export function takePayloadApart(payload: Uint8Array, checks: FrameChecks): Omit
   return asFrame(layout);
 }
 
-/** STX, length (low byte first), payload, LRC and checksum over the payload, ETX. @returns a view of the payload */
+/**
+ * STX, length (low byte first), payload, LRC and checksum over the payload, ETX.
+ * @returns a view of the payload
+ * @throws the first failure that `checks` notes
+ */
 export function unframe(bytes: Uint8Array, checks: FrameChecks): Uint8Array {
   checks.check("STX", bytes[0] === STX, ReaderFrameStart, "offset 0");
   checks.check("ETX", bytes.at(-1) === ETX, ReaderFrameEnd, `offset ${Math.max(bytes.length - 1, 0)}`);

@@ -6,6 +6,7 @@ import { ReaderFrameField } from "../errors.ts";
  * layout.
  */
 
+/** In bytes. */
 export const KEYBOARD_REPORT_LENGTH = 8;
 const KEYS = 2;
 const SHIFT = 0x22;
@@ -20,7 +21,12 @@ const FIRST = 4;
 /** Usage 0x32 is the second key for "#" that US keyboards lack. */
 const NON_US_HASH = 0x32;
 
-/** The reports of a reader that types `text`: each key goes down and up again. @throws ReaderFrameField */
+/**
+ * The reports of a reader that types: each key goes down and up again.
+ * @param text ASCII
+ * @returns two reports a character, the caller's to wipe
+ * @throws ReaderFrameField for a character that is on no key
+ */
 export function typeAsKeyboard(text: Uint8Array): Uint8Array[] {
   return Array.from(text).flatMap((code, at) => {
     const character = String.fromCharCode(code);
@@ -44,7 +50,7 @@ function usageIn(keys: string, character: string): number | undefined {
 export class KeyboardTyping {
   readonly #down = new Uint8Array(KEYBOARD_REPORT_LENGTH - KEYS);
 
-  /** The characters of the keys that this report says went down; none for bytes that are no boot report. */
+  /** The ASCII characters of the keys that this report says went down; none for bytes that are no boot report. */
   take(report: Uint8Array): Uint8Array {
     if (report.length !== KEYBOARD_REPORT_LENGTH) return new Uint8Array();
     const keys = report.subarray(KEYS);

@@ -54,7 +54,7 @@ const CARRIED: Readonly<Partial<Record<Part, { readonly min: number; readonly ma
 };
 const KSN_LENGTH = 10;
 const LONGEST_TRACK = 112;
-/** Three tracks masked and three in hex, MagnePrint, and some for the rest. */
+/** In bytes: three tracks masked and three in hex, MagnePrint, and some for the rest. */
 export const LONGEST_MAGTEK_LINE = 3 * LONGEST_TRACK * 3 + 2 * 128 + 128;
 
 const SENTINELS: Readonly<Record<number, TrackNumber>> = { 37: 1, 59: 2, 43: 3 };
@@ -309,4 +309,5 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
+/** MagTek MagneSafe V5 as a keyboard, D99875475-10 "Keyboard Emulation". */
 export const magtekKeyboard = readerCodec("magtek-keyboard", takeApart, encode);

@@ -195,4 +195,5 @@ function encode(frame: ReaderFrame): Uint8Array {
   return report;
 }
 
+/** MagTek MagneSafe V5 as a HID device, D99875475-10: reports of 887 bytes, of old firmware 856. */
 export const magtekMagnesafe = readerCodec("magtek-magnesafe", takeApart, encode);

@@ -13,6 +13,7 @@ const SLOTS: readonly [Place, Place, Place] = [
   [227, SLOT],
 ];
 
+/** MagTek SureSwipe as a HID device, D99875191: reports of 337 bytes. */
 export const magtekSureswipe = readerCodec(
   "magtek-sureswipe",
   (bytes, checks) => {

@@ -7,7 +7,7 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 import { HASH_LENGTH } from "./idtech-layout.ts";
 import type { EncryptedBlock, ReaderEncryptionScheme, TrackNumber } from "./reader-frame.ts";
 
-/** Opens one block of ciphertext under the key that the KSN derives; the clear text keeps its padding. */
+/** Opens ciphertext, whole 8-byte blocks, under the key that the 10-byte KSN derives; the clear text keeps its padding. */
 export type ReaderDecryption = (
   scheme: ReaderEncryptionScheme,
   ksn: Uint8Array,

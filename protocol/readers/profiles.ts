@@ -9,6 +9,7 @@ export const READER_QUIRKS = {
   "insert-reader": "the card is put in and taken out, not drawn through",
   "product-id-varies": "the product id differs by model and mode, so that the operator names it",
 } as const;
+/** A name of {@link READER_QUIRKS}. */
 export type ReaderQuirk = keyof typeof READER_QUIRKS;
 
 /** How a system shows a reader to its programs. */
@@ -65,7 +66,7 @@ const MAGTEK = "0801";
 const MAGTEK_PAGE = "ff00";
 const ID_TECH = "0acd";
 
-/** A USB id or usage page as profiles and `lsusb` write it. */
+/** A USB id or usage page, 0 to 0xffff, as profiles and `lsusb` write it: four lower-case hex digits. */
 export const idText = (id: number): string => id.toString(16).padStart(4, "0");
 
 /** MagTek D99875475-10; ID TECH from samples of its users; HID Point of Sale Usage Tables 1.02. */
@@ -159,7 +160,7 @@ export function facesOf({ family, shownAs, usagePage }: ReaderProfile): readonly
   );
 }
 
-/** Or the operator's own? */
+/** Is it one of {@link readerProfiles}, and not the operator's own? */
 export const isBuiltIn = (profile: ReaderProfile): boolean => readerProfiles.includes(profile);
 
 /**

@@ -15,8 +15,10 @@ export interface ReaderCommand<Request, Response> {
   decodeResponse(bytes: Uint8Array): Response;
 }
 
-/** How the data of a message is laid out. `decode` copies. */
+/** How the data of a message is laid out. */
 export interface Layout<T> {
+  /** A new array. @throws ReaderCommandMalformed when the value does not fit */
   encode(value: T): Uint8Array;
+  /** What is in it, as copies. @throws ReaderCommandMalformed when it is laid out otherwise */
   decode(data: Uint8Array): T;
 }

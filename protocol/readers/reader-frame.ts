@@ -13,6 +13,7 @@ export type FixedFamily =
 /** All families; the frames of `hid-msr` are laid out as each device's report descriptor says. */
 export type ReaderFamily = FixedFamily | "hid-msr";
 
+/** Tracks 1 to 3 of a card, ISO/IEC 7811-6. */
 export type TrackNumber = 1 | 2 | 3;
 
 /** How the stripe is laid out, as the reader tells it; see `card-encoding.ts` for those that hold no payment card. */
@@ -25,6 +26,7 @@ export interface FrameCheck {
   readonly detail?: string;
 }
 
+/** One track of a frame. */
 export interface ReaderTrack {
   readonly number: TrackNumber;
   /** `error`: the stripe was there but could not be read. */
@@ -43,6 +45,7 @@ export interface EncryptedBlock {
   readonly tracks: readonly TrackNumber[];
   /** Length in bytes of each track's clear text, in the order of `tracks`; what follows the last is padding. */
   readonly lengths: readonly number[];
+  /** Whole blocks of 8 bytes. */
   readonly ciphertext: Uint8Array;
 }
 
@@ -52,12 +55,13 @@ export interface EncryptedBlock {
  */
 export type ReaderEncryptionScheme = "tdes-dukpt-pin-cbc" | "tdes-dukpt-data-cbc";
 
+/** What a reader encrypted, and which key opens it. */
 export interface ReaderEncryption {
   readonly scheme: ReaderEncryptionScheme;
   /** 10 bytes, X9.24-1:2009 A.1. */
   readonly ksn: Uint8Array;
   readonly blocks: readonly EncryptedBlock[];
-  /** SHA-1 over a track's clear bytes (ID TECH: with its LRC character), where the reader sends them. */
+  /** SHA-1, 20 bytes, over a track's clear bytes (ID TECH: with its LRC character), where the reader sends them. */
   readonly hashes: readonly { readonly track: TrackNumber; readonly sha1: Uint8Array }[];
 }
 

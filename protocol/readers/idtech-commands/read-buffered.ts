@@ -14,6 +14,7 @@ export const TRACK_SELECTIONS = [
   "1 or 2",
   "2 or 3",
 ] as const;
+/** One of {@link TRACK_SELECTIONS}. */
 export type TrackSelection = (typeof TRACK_SELECTIONS)[number];
 
 const DIGIT_ZERO = 0x30;

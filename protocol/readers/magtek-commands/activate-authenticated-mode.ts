@@ -9,13 +9,15 @@ export interface Activation {
   readonly challenge2: Uint8Array;
 }
 
+/** What the host asks with. */
 export interface ActivationRequest {
-  /** How long the reader waits for the reply, in seconds. */
+  /** How long the reader waits for the reply: 0 to 65535 seconds. */
   readonly replyWithin: number;
 }
 
 const MAX_SECONDS = 0xffff;
 
+/** Asks for the challenges of authenticated mode. */
 export const activateAuthenticatedMode = magtekCommand<ActivationRequest, Activation>(
   "activate authenticated mode",
   0x10,

@@ -1,5 +1,6 @@
 import { exactly, magtekCommand, nothing } from "./message.ts";
 
+/** The host's proof, and the session id if there is to be one. */
 export interface ActivationReply {
   /** 8 bytes, see `authentication.ts`. */
   readonly reply: Uint8Array;
@@ -7,6 +8,7 @@ export interface ActivationReply {
   readonly encryptedSessionId?: Uint8Array;
 }
 
+/** Enters authenticated mode. */
 export const activationChallengeReply = magtekCommand<ActivationReply, void>(
   "activation challenge reply",
   0x11,

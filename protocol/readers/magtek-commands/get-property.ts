@@ -6,6 +6,7 @@ export interface PropertyValue {
   readonly value: Uint8Array;
 }
 
+/** Asks for one property. */
 export const getProperty = magtekCommand<{ readonly property: Property }, PropertyValue>(
   "get property",
   0x00,

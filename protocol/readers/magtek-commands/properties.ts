@@ -30,13 +30,14 @@ export const PROPERTIES = {
   "end sentinel": 0x2b,
   "format code": 0x2c,
 } as const;
+/** A name of {@link PROPERTIES}. */
 export type Property = keyof typeof PROPERTIES;
 
 const NAMES: ReadonlyMap<number, Property> = new Map(
   (Object.keys(PROPERTIES) as Property[]).map((name) => [PROPERTIES[name], name]),
 );
 
-/** @throws ReaderCommandMalformed for a number that no property has */
+/** The name of a property. @throws ReaderCommandMalformed for a number that no property has */
 export function propertyOf(number: number | undefined): Property {
   const name = number === undefined ? undefined : NAMES.get(number);
   if (name === undefined) throw malformed(`property ${number ?? "missing"}`);

@@ -7,6 +7,7 @@ export const READER_STATES = [
   "waiting for a swipe",
   "waiting for the anti-hacking timer",
 ] as const;
+/** How a reader came to its state, in the order of their numbers. */
 export const STATE_ANTECEDENTS = [
   "powered up",
   "authenticated",
@@ -19,12 +20,14 @@ export const STATE_ANTECEDENTS = [
   "keys out of step",
 ] as const;
 
+/** Where the reader stands. */
 export interface ReaderState {
   readonly state: (typeof READER_STATES)[number];
   /** How the reader came to it. */
   readonly antecedent: (typeof STATE_ANTECEDENTS)[number];
 }
 
+/** Asks where the reader stands. */
 export const getReaderState = magtekCommand<void, ReaderState>("get reader state", 0x14, nothing, {
   encode: ({ state, antecedent }) => Uint8Array.of(READER_STATES.indexOf(state), STATE_ANTECEDENTS.indexOf(antecedent)),
   decode(data) {

@@ -13,6 +13,7 @@ const level: Layout<SecurityLevel> = {
 
 const NUMBER = 0x15;
 
+/** Asks for the security level. */
 export const getSecurityLevel = magtekCommand<void, SecurityLevel>("get security level", NUMBER, nothing, level);
 
 /** Always carries a MAC, see `command-mac.ts`. */
