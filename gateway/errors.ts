@@ -712,16 +712,22 @@ export class KeySecretExists extends failure("key_secret_exists", {
   todo: "Choose another path, or use the passphrase that is there.",
 }) {}
 
+export class KeySecretElsewhere extends failure("key_secret_elsewhere", {
+  what: "What opens these keys is not a passphrase in a file that can be replaced.",
+  means: "It was not changed.",
+  todo: "For a systemd credential name a new file with --to, and seal that one. A token's PIN is changed with the token's tools.",
+}) {}
+
 export class KeySecretWeak extends failure("key_secret_weak", {
   what: "The passphrase is too short to protect keys.",
-  means: "No key file was made.",
+  means: "No key file was made or changed.",
   todo: "Use at least 12 characters, better a random passphrase of 32.",
 }) {}
 
 export class KeySecretWrong extends failure("key_secret_wrong", {
   what: "The passphrase does not open the key file, or the token refuses its PIN.",
   means: "No key can be used. A token locks itself after a few wrong PINs.",
-  todo: "Give the right one; the detail says which of both. A key file is opened by the passphrase it was made with.",
+  todo: "Give the right one; the detail says which of both. Where a change of the passphrase was cut off, run keys passphrase again.",
 }) {}
 
 export class KeyStoreBusy extends failure("key_store_busy", {

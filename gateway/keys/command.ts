@@ -8,6 +8,7 @@ import { KeyComponents } from "./key-components.ts";
 import type { BlockProtection, KeyCustody } from "./key-custody.ts";
 import { type KeyPurpose, type KeyRecord, keyPurposes, type SymmetricAlgorithm } from "./key-record.ts";
 import { initKeys, type KeyServices, openKeys } from "./open-keys.ts";
+import { PassphraseChange } from "./passphrase-change.ts";
 
 export interface KeyCommandOptions extends KeyServices, CustodianStreams {
   /** A command that takes `--config`. */
@@ -77,6 +78,31 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
       say("The key store is made.");
     },
   );
+
+  command(keys, "passphrase", "give the key file another passphrase: typed twice, or piped as two lines")
+    .option("--random", "or made of 256 random bits")
+    .option("--to <file>", "the new file to put it into, in place of keys.secretFile")
+    .action(async (flags: Flags & { random?: true; to?: string }) => {
+      const { to, random } = flags;
+      const change = new PassphraseChange({
+        keys: options.configOf(flags).keys,
+        ...(to !== undefined && { to }),
+        random: options.random,
+      });
+      if (await change.finish()) {
+        say("A change that was cut off is finished; nothing else was changed.");
+        return;
+      }
+      const ask = new CustodianInput(options);
+      const typed = random ? undefined : await newPassphrase(ask).finally(() => ask.close());
+      try {
+        say(
+          `${await change.run(typed)}: the passphrase from now on. Backups of the key file still open with the old one.`,
+        );
+      } finally {
+        typed?.fill(0);
+      }
+    });
 
   command(keys, "list", "show all keys with their check values").action((flags: Flags) =>
     opened(flags, (custody) => {
@@ -255,6 +281,17 @@ async function enterKey(
     key.wipe();
     throw failure;
   }
+}
+
+/** The caller's to wipe. @throws KeyEntryAborted */
+async function newPassphrase(ask: CustodianInput): Promise<Uint8Array> {
+  const typed = await ask.secret("New passphrase, not shown: ");
+  const again = await ask.secret("Once more: ");
+  const alike = Buffer.compare(typed, again) === 0;
+  again.fill(0);
+  if (alike) return typed;
+  typed.fill(0);
+  throw new KeyEntryAborted({ detail: "not the same twice" });
 }
 
 /** As many digits as there are on the form, four at least: some print four, some six. */

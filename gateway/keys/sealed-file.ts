@@ -75,7 +75,7 @@ interface Sealing {
  */
 export class SealedSecrets {
   readonly #path: string;
-  readonly #sealing: Sealing;
+  #sealing: Sealing;
   readonly #random: Random;
   /** As last read or written. */
   #text: string;
@@ -94,11 +94,7 @@ export class SealedSecrets {
     content: Uint8Array,
     { random, cost }: { readonly random: Random; readonly cost: ScryptCost },
   ): Promise<void> {
-    if (secret.length < SHORTEST_SECRET) throw new KeySecretWeak({ detail: `${secret.length} bytes` });
-    const salt = Buffer.from(random.bytes(16)).toString("base64url");
-    const { key, verifier } = await derive(secret, salt, cost);
-    const head = { version: 2, kdf: "scrypt", cost, salt, verifier: verifier.toString("base64url") } as const;
-    const text = seal({ head: { ...head, cipher: "aes-256-gcm" }, key }, content, random);
+    const text = seal(await newSealing(secret, cost, random), content, random);
     try {
       await using handle = await open(path, "wx", 0o600);
       await handle.writeFile(text);
@@ -136,7 +132,7 @@ export class SealedSecrets {
     const { iv, sealed, ...head } = parse(text);
     if (!isDeepStrictEqual(head, this.#sealing.head)) {
       using secret = await readSecret();
-      return SealedSecrets.open(this.#path, secret, this.#random);
+      return await SealedSecrets.open(this.#path, secret, this.#random);
     }
     const content = unseal(this.#sealing, iv, sealed);
     this.#text = text;
@@ -148,6 +144,17 @@ export class SealedSecrets {
    * @throws KeyStoreBusy when somebody else changes it, or has since it was opened
    */
   async replace(content: Uint8Array): Promise<void> {
+    await this.#put(this.#sealing, content);
+  }
+
+  /** As {@link replace}, under another passphrase. @throws KeySecretWeak | KeyStoreBusy */
+  async reseal(content: Uint8Array, secret: SensitiveBytes, cost: ScryptCost): Promise<void> {
+    const sealing = await newSealing(secret, cost, this.#random);
+    await this.#put(sealing, content);
+    this.#sealing = sealing;
+  }
+
+  async #put(sealing: Sealing, content: Uint8Array): Promise<void> {
     const next = `${this.#path}.new`;
     let handle: FileHandle;
     try {
@@ -157,7 +164,7 @@ export class SealedSecrets {
       throw new KeyStoreBusy({ detail: `${next}: ${(cause as NodeJS.ErrnoException).code ?? "unknown"}`, cause });
     }
     try {
-      const text = seal(this.#sealing, content, this.#random);
+      const text = seal(sealing, content, this.#random);
       try {
         if ((await readPrivately(this.#path)) !== this.#text) throw new KeyStoreBusy({ detail: "changed meanwhile" });
         await handle.writeFile(text);
@@ -171,10 +178,16 @@ export class SealedSecrets {
       await rm(next, { force: true });
       throw failure;
     }
-    await using folder = await open(dirname(this.#path));
-    // Windows can't.
-    await folder.sync().catch(() => {});
+    await syncFolderOf(this.#path);
   }
+}
+
+/** So that a new name outlives a power cut. Where that can't be done, as on Windows, it stays undone: the name is there. */
+export async function syncFolderOf(path: string): Promise<void> {
+  try {
+    await using folder = await open(dirname(path));
+    await folder.sync();
+  } catch {}
 }
 
 async function readPrivately(path: string): Promise<string> {
@@ -204,6 +217,14 @@ function parse(text: string): SealedFile {
     // The parser's own message quotes the text; the check's holds the place and the rule only.
     throw new KeyFileInvalid({ detail: cause instanceof MessageInvalid ? cause.message : "not JSON" });
   }
+}
+
+async function newSealing(secret: SensitiveBytes, cost: ScryptCost, random: Random): Promise<Sealing> {
+  if (secret.length < SHORTEST_SECRET) throw new KeySecretWeak({ detail: `${secret.length} bytes` });
+  const salt = Buffer.from(random.bytes(16)).toString("base64url");
+  const { key, verifier } = await derive(secret, salt, cost);
+  const head = { version: 2, kdf: "scrypt", cost, salt, verifier: verifier.toString("base64url") } as const;
+  return { head: { ...head, cipher: "aes-256-gcm" }, key };
 }
 
 async function derive(secret: SensitiveBytes, salt: string, { N, r, p }: ScryptCost) {

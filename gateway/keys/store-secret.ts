@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { KeySecretExists, KeySecretExposed, KeySecretUnreadable } from "../errors.ts";
+import { syncFolderOf } from "./sealed-file.ts";
 
 /** Where the passphrase of a key file or the PIN of a token comes from; exactly one of these. Never an argument or a variable. */
 export interface SecretSource {
@@ -62,13 +63,24 @@ async function read(path: string, privately: boolean): Promise<SensitiveBytes> {
 /** Makes a passphrase of 256 random bits in a file of its owner's only. @throws KeySecretExists */
 export async function makeSecretFile(path: string, random: { bytes(length: number): Uint8Array }): Promise<void> {
   const bytes = random.bytes(32);
+  const text = Buffer.from(Buffer.from(bytes).toString("base64url"));
+  try {
+    await putSecretFile(path, text);
+  } finally {
+    bytes.fill(0);
+    text.fill(0);
+  }
+}
+
+/** Puts a passphrase into a new file of its owner's only. @throws KeySecretExists */
+export async function putSecretFile(path: string, secret: Uint8Array): Promise<void> {
   try {
     await using handle = await open(path, "wx", 0o600);
-    await handle.writeFile(`${Buffer.from(bytes).toString("base64url")}\n`);
+    await handle.writeFile(secret);
+    await handle.writeFile("\n");
     await handle.sync();
   } catch (cause) {
     throw new KeySecretExists({ detail: (cause as NodeJS.ErrnoException).code ?? "unknown", cause });
-  } finally {
-    bytes.fill(0);
   }
+  await syncFolderOf(path);
 }

@@ -173,6 +173,14 @@ t.test("blocks in and out, removal, rotation", async (t) => {
   await done("rotate");
   terminals.pop();
   await done("retire --yes");
+  const before = await done("list");
+  await refused("key_entry_aborted", "passphrase", ["correct horse battery", "correct horse batterie"]);
+  const changed = await keys("passphrase", ["correct horse battery", "correct horse battery"]);
+  t.match(changed, { code: undefined, out: /keys\.secret: the passphrase from now on/ });
+  t.notMatch(changed.all, "horse");
+  t.equal(await done("list"), before);
+  await done("passphrase --random");
+  t.equal(await done("list"), before);
   await refused("key_file_exists", "init");
   await refused("commander.invalidArgument", "generate --name x --use envelope --type aes-128");
 });
