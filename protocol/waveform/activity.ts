@@ -45,7 +45,7 @@ export class Activity {
     this.#leastOf = new Float64Array((this.#memory / GROUP) * OCTAVES).fill(Number.POSITIVE_INFINITY);
   }
 
-  /** Takes the next block. */
+  /** Takes the next block. @param from its first sample @param stride from one of its samples to the next */
   push(samples: Float32Array, from: number, stride: number): void {
     const work = this.#work;
     const row = (this.#count % this.#memory) * OCTAVES;
@@ -92,6 +92,7 @@ export class Activity {
     return hot && total > SILENCE;
   }
 
+  /** Is there less than a converter's own noise? */
   get isSilent(): boolean {
     this.#average(0, this.#smooth);
     return this.#smooth.reduce((sum, energy) => sum + energy, 0) <= SILENCE;

@@ -37,6 +37,7 @@ export function timingResidual({ edges, middles }: FluxRun, from: number, to: nu
   return count === 0 ? 1 : Math.sqrt(sum / count);
 }
 
+/** Overwrites all of it. */
 export function wipeRun({ bits, edges, middles }: FluxRun): void {
   bits.fill(0);
   edges.fill(0);

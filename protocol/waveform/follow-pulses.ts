@@ -1,5 +1,6 @@
 import type { FluxRun } from "./flux-run.ts";
 
+/** How the pulses of a swipe look. */
 export interface PulseModel {
   /** PW50 as a share of a bit: it is the same along the whole swipe, whatever the speed. */
   readonly width: number;

@@ -12,6 +12,7 @@ const ROUNDS = 3;
 /**
  * Takes mains hum off in place: sines of the mains frequency and its harmonics, fitted by least squares. Loud samples, where
  * the card is, weigh less than the quiet ones beside them.
+ * @param sampleRate Hz
  */
 export function subtractMains(signal: Float64Array, sampleRate: number): void {
   if (signal.length < sampleRate / 10) return;

@@ -5,6 +5,7 @@ import { parseTrack } from "../card/track.ts";
 import type { TrackNumber } from "../readers/reader-frame.ts";
 import { type FluxRun, timingResidual } from "./flux-run.ts";
 
+/** Which end of the stripe came first: `forward` is its start sentinel's. */
 export type SwipeDirection = "forward" | "backward";
 
 /** A track with its parity, its LRC and the zeros on both sides whole. Not yet accepted: see `acceptance.ts`. */

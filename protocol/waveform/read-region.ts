@@ -26,7 +26,7 @@ const baselineOf = (width: number, sampleRate: number) => Math.max(9 * width, Ma
 /** Runs shorter than this hold no track, yet tell that a card was there. */
 const SHORTEST_RUN = 30;
 
-/** Noise gives runs less even than this, cards seldom do. */
+/** A share of a bit: noise gives runs less even than this, cards seldom do. */
 export const EVEN_RUN = 0.075;
 
 /** What was seen of a region beside what was read: the reasons of a failure are taken from it. */
@@ -41,6 +41,7 @@ export interface RegionTrace {
   ended: boolean;
 }
 
+/** What came of a region. */
 export interface RegionRead {
   readonly ballots: Ballots;
   readonly trace: RegionTrace;
@@ -49,7 +50,10 @@ export interface RegionRead {
 /** Is shown every run a filter gave and what was read in it. Both are wiped or given away afterwards: copy, do not keep. */
 export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRead[]) => void;
 
-/** Reads all tracks of a stretch of one channel: by turning points where that is sure, else by the search. */
+/**
+ * Reads all tracks of a stretch of one channel: by turning points where that is sure, else by the search.
+ * @param sampleRate Hz
+ */
 export function readRegion(signal: Float64Array, sampleRate: number, observe?: RunObserver): RegionRead {
   const ballots = new Ballots();
   const trace: RegionTrace = { longestRun: 0, cell: 0, residual: 1, ended: false };

@@ -1,6 +1,7 @@
 import type { FluxRun } from "./flux-run.ts";
 import type { Candidates } from "./pulse-filter.ts";
 
+/** What the search takes for granted. */
 export interface SearchSettings {
   /** Standard deviation of a flux change's place, as a share of a bit. */
   readonly jitter: number;
@@ -8,6 +9,7 @@ export interface SearchSettings {
   readonly follow: number;
 }
 
+/** What the search found. */
 export interface SearchResult {
   readonly runs: readonly FluxRun[];
   /** Of the best path: how many flux changes it explains, net of what it cannot. */

@@ -17,8 +17,9 @@ import type { TrackRead } from "./read-bits.ts";
 import { EVEN_RUN, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
 import type { ReadBasis, WaveformEvent, WaveformTrack } from "./waveform-event.ts";
 
+/** What comes in. */
 export interface WaveformInputFormat {
-  /** Hz. */
+  /** Hz, 8,000 to 192,000. */
   readonly sampleRate: number;
   /** Interleaved where there are two. One unless told. */
   readonly channels?: 1 | 2;
@@ -79,7 +80,7 @@ export class WaveformDecoder {
   #reportedTo = 0;
   #waiting: Waiting[] = [];
 
-  /** @throws WaveformInput */
+  /** @throws WaveformInput for a rate or a number of channels that it does not take */
   constructor({ sampleRate, channels = 1, observe }: WaveformInputFormat) {
     if (!(sampleRate >= RATES.min && sampleRate <= RATES.max) || (channels !== 1 && channels !== 2)) {
       throw new WaveformInput({ detail: `${sampleRate} Hz, ${channels} channels` });
@@ -98,6 +99,7 @@ export class WaveformDecoder {
   }
 
   /**
+   * Takes the next samples, and gives what ended with them, in order.
    * @param samples full scale is 1, or 32,768 in an `Int16Array`; interleaved, whole frames; the caller's to wipe
    * @throws WaveformInput for a piece that ends within a frame
    */

@@ -12,10 +12,12 @@ export type ReadBasis =
   /** Two swipes, neither of them good enough by itself, read the same. */
   | "second-swipe";
 
+/** A track, and how surely it was read. */
 export interface WaveformTrack {
   readonly number: TrackNumber;
   /** ASCII, start to end sentinel, without LRC; the receiver's to wipe. */
   readonly data: SensitiveBytes;
+  /** 0 or 1. */
   readonly channel: number;
   readonly direction: SwipeDirection;
   readonly basis: ReadBasis;
@@ -45,4 +47,5 @@ export interface WaveformFailure {
   readonly failure: SwipewireError;
 }
 
+/** What a decoder tells of one swipe. */
 export type WaveformEvent = WaveformSwipe | WaveformFailure;

@@ -48,7 +48,7 @@ export class BandPass {
     return step * this.#stride;
   }
 
-  /** @param out called with each output, in order */
+  /** Takes the next sample. @param out called with each output, in order */
   push(sample: number, out: (value: number) => void): void {
     const slot = this.#taken++ % this.#size;
     this.#ring[slot] = sample;
@@ -80,6 +80,7 @@ export class BandPass {
     return a + b + (ring[first + tap] as number) * (table[row + tap] as number);
   }
 
+  /** Overwrites what it holds. */
   wipe(): void {
     this.#ring.fill(0);
   }

@@ -27,6 +27,7 @@ export class BitCorrelator {
     return this.#taken - STEPS;
   }
 
+  /** Takes the next step. */
   push(value: number): void {
     this.#signal[this.#taken++ & MASK] = value;
     const start = this.#taken - STEPS;
@@ -72,6 +73,7 @@ export class BitCorrelator {
     );
   }
 
+  /** Overwrites what it holds. */
   wipe(): void {
     this.#signal.fill(0);
     for (const values of this.#likeness) values.fill(0);

@@ -57,6 +57,7 @@ export class BitTracker {
     return this.#at;
   }
 
+  /** Is the signal over? */
   get isGone(): boolean {
     return this.#present < GONE * this.#level;
   }
@@ -131,6 +132,7 @@ export class BitTracker {
     this.#at += this.#length + FOLLOW * error;
   }
 
+  /** Overwrites the bits that it holds. */
   wipe(): void {
     for (const way of this.#ways) way.bits = 0;
   }

@@ -7,9 +7,10 @@ export const SYNC = 0xff744ac1;
 /** Behind a frame, so that its last bit is told as surely as the others. */
 export const TAIL_BITS = 4;
 
-/** Kind, length, and what checks the two. */
+/** Bytes of kind, length, and what checks the two. */
 export const HEADER_BYTES = 4;
 const CRC_BYTES = 4;
+/** In bytes. */
 export const LONGEST_PAYLOAD = 1024;
 
 /** The bits of a word, the most significant first. */
@@ -33,7 +34,7 @@ export function frameBytes(kind: number, payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Length of the whole frame that such a header begins. `undefined`: it is none. */
+/** Bytes of the whole frame that such a header begins. `undefined`: it is none. @param header 4 bytes at least */
 export function frameLength(header: Uint8Array): number | undefined {
   const length = ((header[1] as number) << 8) | (header[2] as number);
   if (length > LONGEST_PAYLOAD || (crc32(header.subarray(0, 3)) & 0xff) !== header[3]) return undefined;

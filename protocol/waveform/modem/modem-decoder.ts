@@ -38,7 +38,7 @@ export class ModemDecoder {
 
   /**
    * @param code for measuring what other line codes would do
-   * @throws ModemInput
+   * @throws ModemInput for a line that cannot be
    */
   constructor(line: ModemLine, code: LineCode = ffsk) {
     if (!fits(line)) throw new ModemInput({ detail: `${line.sampleRate} Hz, ${line.baud} Bd` });
@@ -48,7 +48,10 @@ export class ModemDecoder {
     this.#search = new SyncSearch(code);
   }
 
-  /** @param samples of one channel; full scale is 1, or 32,768 in an `Int16Array`; the caller's to wipe */
+  /**
+   * Takes the next samples, and gives the frames and failures that ended with them, in order.
+   * @param samples of one channel; full scale is 1, or 32,768 in an `Int16Array`; the caller's to wipe
+   */
   push(samples: Float32Array | Int16Array): ModemEvent[] {
     const scale = samples instanceof Int16Array ? 1 / 32_768 : 1;
     for (const sample of samples) {

@@ -5,7 +5,12 @@ import { fits, type ModemLine } from "./modem-line.ts";
 
 const WORD_BITS = 32;
 
-/** The bits of a whole frame in the order in which they are sent, from preamble to tail. Holds the payload. */
+/**
+ * The bits of a whole frame in the order in which they are sent, from preamble to tail, one an element. Holds the payload.
+ * @param messageKind 0 to 255
+ * @param payload up to 1024 bytes
+ * @throws RangeError for a longer one
+ */
 export function frameBits(messageKind: number, payload: Uint8Array): Uint8Array {
   const bytes = frameBytes(messageKind, payload);
   const bits = new Uint8Array(2 * WORD_BITS + 8 * bytes.length + TAIL_BITS);
@@ -18,6 +23,8 @@ export function frameBits(messageKind: number, payload: Uint8Array): Uint8Array 
 
 /**
  * The signal of a frame, full scale 1; nothing before and behind it.
+ * @param messageKind 0 to 255
+ * @param payload up to 1024 bytes
  * @throws ModemInput | RangeError for a payload that is too long
  */
 export function modulate(messageKind: number, payload: Uint8Array, line: ModemLine): Float32Array {
@@ -29,7 +36,7 @@ export function modulate(messageKind: number, payload: Uint8Array, line: ModemLi
   return signal;
 }
 
-/** @param bitLength in samples */
+/** Draws bits as a line code has them, from upright. @param bits one an element @param bitLength in samples */
 export function drawBits(bits: Uint8Array, bitLength: number, code: LineCode, into: Float32Array | Float64Array): void {
   let sign = 1;
   let sample = 0;

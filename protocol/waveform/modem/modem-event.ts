@@ -23,4 +23,5 @@ export interface ModemFailure {
   readonly failure: SwipewireError;
 }
 
+/** What a decoder tells of one frame. */
 export type ModemEvent = ModemFrame | ModemFailure;

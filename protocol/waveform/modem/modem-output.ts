@@ -13,6 +13,7 @@ const RAMP_SECONDS = 0.01;
 /** Quiet line ahead of each frame. */
 const PAUSE_SECONDS = 0.01;
 
+/** What is played, and how loud. */
 export interface ModemOutputFormat extends ModemLine {
   /** Full scale is 1. */
   readonly level: number;
