@@ -10,7 +10,7 @@ export interface PluggedDevice {
   /** Where it is plugged in: bus and ports, as `1-2.4`. */
   readonly port: string;
   readonly serialNumber?: string;
-  /** Of the first application collection of a HID device. */
+  /** Of the application collections of a HID device: the magnetic stripe reader's if there is one, or the first. */
   readonly usagePage?: number;
   /** Of a HID device. */
   readonly reportDescriptor?: Uint8Array;

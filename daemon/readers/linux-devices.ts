@@ -2,6 +2,7 @@ import type { Dirent } from "node:fs";
 import { readdir, readFile, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SwipewireError } from "@swipewire/protocol/failure";
+import { MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
 import { parseReportDescriptor } from "@swipewire/protocol/readers/hid-report-descriptor";
 import type { PluggedDevice } from "./device-source.ts";
 
@@ -59,10 +60,13 @@ async function hidDevice(path: string): Promise<PluggedDevice | undefined> {
   };
 }
 
+/** A device may have collections of several pages: a magnetic stripe reader is one whatever else it is. */
 function usagePageOf(descriptor: Uint8Array): number | undefined {
   try {
-    const [usage] = parseReportDescriptor(descriptor).fields[0]?.collections ?? [];
-    return usage === undefined ? undefined : usage >>> 16;
+    const pages = parseReportDescriptor(descriptor).fields.flatMap(({ collections: [usage] }) =>
+      usage === undefined ? [] : [usage >>> 16],
+    );
+    return pages.includes(MSR_USAGE_PAGE) ? MSR_USAGE_PAGE : pages[0];
   } catch (error) {
     if (error instanceof SwipewireError) return undefined;
     throw error;

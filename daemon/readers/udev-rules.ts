@@ -22,7 +22,7 @@ export function udevRules(group: string, profiles: readonly ReaderProfile[] = re
   });
   const pages = profiles.flatMap(({ vendorId, usagePage }) => (vendorId === undefined && usagePage ? [usagePage] : []));
   const byPage = pages.map((page) => {
-    const look = `od -An -v -tx1 /sys%p/device/report_descriptor | tr -d \\\\n | grep -q ${usagePageItem(page)}`;
+    const look = `od -An -v -tx1 /sys%p/device/report_descriptor | tr -d \\\\n | grep -q ${usagePageItems(page)}`;
     return `SUBSYSTEM=="hidraw", PROGRAM=="/bin/sh -c '${look}'", ${grant}`;
   });
   return [`# Readers that swipewire-daemon knows. Made by: swipewire-daemon udev-rules --group ${group}`]
@@ -30,9 +30,13 @@ export function udevRules(group: string, profiles: readonly ReaderProfile[] = re
     .join("\n");
 }
 
-/** Of the bytes as od writes them: a usage page item in one byte or in two, least first (HID 1.11, 6.2.2.2 and 6.2.2.7). */
-function usagePageItem(page: string): string {
+/**
+ * Of the bytes as od writes them: a usage page item, in one byte or in two, or a usage item with its page behind it; least
+ * first (HID 1.11, 6.2.2.2, 6.2.2.7 and 6.2.2.8).
+ */
+function usagePageItems(page: string): string {
   const high = page.slice(0, 2);
   const low = page.slice(2);
-  return high === "00" ? `.05.${low}` : `.06.${low}.${high}`;
+  const items = [...(high === "00" ? [`.05.${low}`] : []), `.06.${low}.${high}`, `.0b.......${low}.${high}`];
+  return items.map((item) => `-e ${item}`).join(" ");
 }

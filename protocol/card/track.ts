@@ -38,7 +38,7 @@ export interface BankingTrack {
   readonly number: 3;
   /** Two digits. */
   readonly formatCode: Uint8Array;
-  /** 8 to 19 ASCII digits. Absent where no separator ends it. */
+  /** 8 to 19 ASCII digits. Absent where track 2 alone has it, or no separator ends it. */
   readonly pan?: Uint8Array;
   /** Use and security data, additional data. */
   readonly discretionary: Uint8Array;
@@ -131,8 +131,11 @@ function parseBankingTrack(bytes: Uint8Array): BankingTrack {
   const pan = untilSeparator(bytes, 3, trackFormats[3].separator);
   // Makers' sample stripes carry filler without a separator.
   if (!pan) return { number: 3, formatCode, discretionary: bytes.subarray(3, -1) };
+  const discretionary = bytes.subarray(3 + pan.length + 1, -1);
+  // Beside a track 2 that has the PAN, track 3 need not (ISO/IEC 4909:2006, 8.3).
+  if (pan.length === 0) return { number: 3, formatCode, discretionary };
   if (!isPan(pan)) throw new TrackPan(place(3, 3));
-  return { number: 3, formatCode, pan, discretionary: bytes.subarray(3 + pan.length + 1, -1) };
+  return { number: 3, formatCode, pan, discretionary };
 }
 
 function untilSeparator(bytes: Uint8Array, start: number, separator: number): Uint8Array | undefined {

@@ -3,17 +3,21 @@ import { ReaderFrameEnd, ReaderFrameField, ReaderFrameLength, ReaderFrameStart }
 import { SensitiveBytes } from "../sensitive-bytes.ts";
 import { type FrameChecks, readerCodec } from "./frame-checks.ts";
 import type { FrameField, ReaderFrame, ReaderTrack, TrackNumber } from "./reader-frame.ts";
+import {
+  encodingByTyped,
+  errorMark,
+  isErrorMark,
+  putStripeSentinel,
+  trackOfSentinel,
+  typedSentinel,
+} from "./typed-sentinels.ts";
 
 /*
  * Tracks as characters, as serial and keyboard readers send them without encryption: `%…?`, `;…?`, `+…?`, each on a line
- * of its own or all on one. `+` stands for track 3's start sentinel (on the stripe the same as track 2's); `E` between
- * the sentinels for a track that could not be read (MagTek D99875206).
+ * of its own or all on one, with start sentinels as they are typed; `E` between the sentinels for a track that could not
+ * be read (MagTek D99875206).
  */
 
-const SENTINELS: Readonly<Record<number, TrackNumber>> = { 37: 1, 59: 2, 43: 3 };
-const SENTINEL_OF: Readonly<Record<TrackNumber, number>> = { 1: 0x25, 2: 0x3b, 3: 0x2b };
-const TRACK_3_ON_STRIPE = 0x3b;
-const ERROR = 0x45; // E
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -36,11 +40,11 @@ function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "f
   const lines: Line[] = [];
   const breaks: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const number = SENTINELS[bytes[at] ?? 0];
-    checks.require("start sentinel", number !== undefined, ReaderFrameStart, `offset ${at}`);
+    const number = trackOfSentinel(bytes[at]);
+    checks.require("start sentinel", number !== 0, ReaderFrameStart, `offset ${at}`);
     const end = bytes.indexOf(END_SENTINEL, at);
     checks.require("end sentinel", end >= 0, ReaderFrameEnd, `none after offset ${at}`);
-    if (number === undefined) break;
+    if (number === 0) break;
     const last = lines.at(-1)?.number ?? 0;
     checks.require("order of tracks", number > last, ReaderFrameField, `track ${number} at offset ${at}`);
     lines.push({ number, bytes: bytes.subarray(at, end + 1) });
@@ -61,13 +65,13 @@ function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "f
   const trackOf = (number: TrackNumber): ReaderTrack => {
     const line = lines.find((line) => line.number === number);
     if (!line) return { number, state: "blank" };
-    if (line.bytes.length === 3 && line.bytes[1] === ERROR) return { number, state: "error" };
+    if (isErrorMark(number, line.bytes)) return { number, state: "error" };
     const clear = line.bytes.slice();
-    if (number === 3) clear[0] = TRACK_3_ON_STRIPE;
+    putStripeSentinel(clear);
     return { number, state: "read", clear: new SensitiveBytes(clear) };
   };
   return {
-    encoding: "undetermined",
+    encoding: encodingByTyped(lines.map(({ bytes }) => bytes[0])),
     tracks: [trackOf(1), trackOf(2), trackOf(3)],
     fields: [
       ...(between ? [{ name: "betweenTracks", bytes: between.slice() }] : []),
@@ -88,8 +92,10 @@ function encode(frame: ReaderFrame): Uint8Array {
   const between = fieldBytes(frame.fields, "betweenTracks") ?? new Uint8Array();
   const lineEnd = fieldBytes(frame.fields, "lineEnd") ?? Uint8Array.of(CR);
   const lines = frame.tracks.flatMap(({ number, state, clear }) => {
-    if (state === "error") return [Uint8Array.of(SENTINEL_OF[number], ERROR, END_SENTINEL)];
-    return clear ? [clear.use((track) => Uint8Array.of(SENTINEL_OF[number], ...track.subarray(1)))] : [];
+    if (state === "error") return [errorMark(number)];
+    const typed = (track: Uint8Array) =>
+      Uint8Array.of(typedSentinel(number, track[0], frame.encoding), ...track.subarray(1));
+    return clear ? [clear.use(typed)] : [];
   });
   const parts = lines.flatMap((line, n) => [line, n < lines.length - 1 ? between : lineEnd]);
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));

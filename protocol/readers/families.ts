@@ -8,6 +8,7 @@ import { magtekKeyboard } from "./magtek-keyboard.ts";
 import { magtekMagnesafe } from "./magtek-magnesafe.ts";
 import { magtekSureswipe } from "./magtek-sureswipe.ts";
 import type { FixedFamily, ReaderCodec } from "./reader-frame.ts";
+import { trackOfSentinel } from "./typed-sentinels.ts";
 
 /** The codec of each family; that of a HID POS reader is made from its descriptor: `hidMsr`. */
 export const readerFamilies: Readonly<Record<FixedFamily, ReaderCodec>> = {
@@ -40,7 +41,7 @@ export function detectFamily(bytes: Uint8Array): FixedFamily {
     return bytes.length < BETWEEN_MAGTEK_LENGTHS ? "magtek-sureswipe" : "magtek-magnesafe";
   }
   if (first === 0x30 && second === 0x32) return "idtech-keyboard";
-  if ((first === 0x25 || first === 0x3b || first === 0x2b) && bytes.includes(END_SENTINEL)) {
+  if (trackOfSentinel(first) > 0 && bytes.includes(END_SENTINEL)) {
     return bytes.includes(MAGTEK_SEPARATOR) ? "magtek-keyboard" : "ascii";
   }
   throw new ReaderFamilyUnknown({ detail: `${bytes.length} bytes` });

@@ -2,22 +2,18 @@ import { END_SENTINEL } from "../card/alphabets.ts";
 import { ReaderFrameEnd, ReaderFrameLength, ReaderFrameStart } from "../errors.ts";
 import type { FrameScanner, Scan } from "./frame-stream.ts";
 import { LONGEST_MAGTEK_LINE } from "./magtek-keyboard.ts";
+import { trackOfSentinel } from "./typed-sentinels.ts";
 
 /* Families whose frames are lines. CR, LF and CR LF all end one; after noise the next line begins anew. */
 
 const CR = 0x0d;
 const LF = 0x0a;
 const SEPARATOR = 0x7c; // |
-/** `%`, `;` and `+`, in the order of the tracks. */
-const START_SENTINELS = [0x25, 0x3b, 0x2b];
 const LAST_TRACK = 3;
 /** Three tracks with their line ends, and some to spare. */
 const LONGEST_ASCII_FRAME = 256;
 
 const isLineEnd = (byte: number | undefined) => byte === CR || byte === LF;
-
-/** 1 to 3, or 0 for what begins no track. */
-const trackAt = (bytes: Uint8Array, at: number) => START_SENTINELS.indexOf(bytes[at] ?? 0) + 1;
 
 function lineScanner(
   longest: number,
@@ -52,18 +48,18 @@ function lineScanner(
  */
 export const asciiScanner = lineScanner(
   LONGEST_ASCII_FRAME,
-  (bytes) => trackAt(bytes, 0) > 0,
+  (bytes) => trackOfSentinel(bytes[0]) > 0,
   (bytes) => {
-    let last = 0;
+    let last: number = 0;
     for (let at = 0; at < bytes.length; ) {
-      const track = trackAt(bytes, at);
+      const track = trackOfSentinel(bytes[at]);
       if (at > 0 && track <= last) return at;
       const rest = bytes.subarray(at).findIndex(isLineEnd);
       if (rest < 0) return undefined;
       const end = at + rest;
       last = track;
       for (let n = at; n < end; n++) {
-        if (bytes[n] === END_SENTINEL) last = Math.max(last, trackAt(bytes, n + 1));
+        if (bytes[n] === END_SENTINEL) last = Math.max(last, trackOfSentinel(bytes[n + 1]));
       }
       at = end + 1;
       if (last === LAST_TRACK) return at;
@@ -76,6 +72,6 @@ export const asciiScanner = lineScanner(
 /** One line a swipe. */
 export const magtekKeyboardScanner = lineScanner(
   LONGEST_MAGTEK_LINE,
-  (bytes) => trackAt(bytes, 0) > 0 || bytes[0] === SEPARATOR,
+  (bytes) => trackOfSentinel(bytes[0]) > 0 || bytes[0] === SEPARATOR,
   (bytes) => bytes.findIndex(isLineEnd) + 1,
 );

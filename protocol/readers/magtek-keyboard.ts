@@ -14,6 +14,15 @@ import { type FrameChecks, readerCodec } from "./frame-checks.ts";
 import { readHex, writeHex } from "./hex-text.ts";
 import { ENCRYPTION_ENABLED, eachTrack, INITIAL_KEY_INJECTED, KEYS_EXHAUSTED } from "./magtek-report.ts";
 import type { FrameField, ReaderFrame, ReaderTrack, TrackNumber } from "./reader-frame.ts";
+import {
+  encodingByTyped,
+  errorMark,
+  isErrorMark,
+  putStripeSentinel,
+  stripeSentinelOf,
+  trackOfSentinel,
+  typedSentinel,
+} from "./typed-sentinels.ts";
 
 /*
  * MagTek MagneSafe V5 as a keyboard, D99875475-10 "Keyboard Emulation": the fields of a HID report as text, `|` between
@@ -23,7 +32,6 @@ import type { FrameField, ReaderFrame, ReaderTrack, TrackNumber } from "./reader
 const SEPARATOR = 0x7c; // |
 const CR = 0x0d;
 const LF = 0x0a;
-const ERROR = 0x45; // E
 
 /** In the order in which they are sent. */
 const PARTS = [
@@ -56,10 +64,6 @@ const KSN_LENGTH = 10;
 const LONGEST_TRACK = 112;
 /** In bytes: three tracks masked and three in hex, MagnePrint, and some for the rest. */
 export const LONGEST_MAGTEK_LINE = 3 * LONGEST_TRACK * 3 + 2 * 128 + 128;
-
-const SENTINELS: Readonly<Record<number, TrackNumber>> = { 37: 1, 59: 2, 43: 3 };
-const SENTINEL_OF: Readonly<Record<TrackNumber, number>> = { 1: 0x25, 2: 0x3b, 3: 0x2b };
-const TRACK_3_ON_STRIPE = 0x3b;
 
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8;
@@ -104,7 +108,7 @@ function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "f
   try {
     checks.settle();
     return {
-      encoding: "undetermined",
+      encoding: encodingByTyped(tracks.map(({ typed }) => typed)),
       tracks: eachTrack((number, n): ReaderTrack => {
         const { state, data, picture } = tracks[n];
         // At level 2 the picture may be the track itself: that must never become a string.
@@ -186,16 +190,19 @@ interface WrittenTrack {
   readonly data: Uint8Array;
   /** A copy, with the stripe's sentinel; empty where none was sent. */
   readonly picture: Uint8Array;
+  /** The start sentinel that was typed. */
+  readonly typed: number | undefined;
 }
 
 function readTracks(parts: Parts, encrypted: boolean, checks: FrameChecks): [WrittenTrack, WrittenTrack, WrittenTrack] {
   const pictures = readPictures(parts.maskedTracks, checks);
   return eachTrack((number) => {
     const sent = parts[`track${number}`];
-    const picture = withStripeSentinel(number, pictures.get(number) ?? new Uint8Array());
-    const isError = picture.length === 3 && picture[1] === ERROR;
+    const shown = pictures.get(number) ?? new Uint8Array();
+    const picture = withStripeSentinel(shown);
+    const isError = isErrorMark(number, shown);
     const state = sent.length > 0 ? "read" : isError ? "error" : "blank";
-    const data = encrypted ? (readHex(sent) ?? new Uint8Array()) : withStripeSentinel(number, sent);
+    const data = encrypted ? (readHex(sent) ?? new Uint8Array()) : withStripeSentinel(sent);
     const found = `${sent.length} characters, ${picture.length} masked`;
     if (state !== "read") {
       checks.check(`track ${number}`, isError || picture.length === 0, ReaderFrameField, found);
@@ -203,20 +210,20 @@ function readTracks(parts: Parts, encrypted: boolean, checks: FrameChecks): [Wri
       const right = picture.length > 0 && data.length === Math.ceil(picture.length / 8) * 8;
       checks.check(`track ${number} ciphertext length`, right, ReaderFrameField, found);
     } else {
-      const right = SENTINELS[sent[0] ?? 0] === number && sent.at(-1) === END_SENTINEL && sent.length <= LONGEST_TRACK;
+      const right = trackOfSentinel(sent[0]) === number && sent.at(-1) === END_SENTINEL && sent.length <= LONGEST_TRACK;
       checks.check(`track ${number}`, right, ReaderFrameField, found);
     }
     if (state === "read" && !isError && (encrypted || !equal(picture, data))) {
       checks.check(`track ${number} mask`, !revealsTooMuch(number, picture), ReaderMaskRevealing, found);
     }
-    return { number, state, data, picture };
+    return { number, state, data, picture, typed: shown[0] ?? sent[0] };
   });
 }
 
 function readPictures(text: Uint8Array, checks: FrameChecks): Map<TrackNumber, Uint8Array> {
   const pictures = new Map<TrackNumber, Uint8Array>();
   for (let at = 0, last = 0; at < text.length; ) {
-    const number = SENTINELS[text[at] ?? 0] ?? 0;
+    const number = trackOfSentinel(text[at]);
     checks.require("start sentinel", number > last, ReaderFrameStart, `offset ${at}`);
     const end = text.indexOf(END_SENTINEL, at);
     const length = end + 1 - at;
@@ -228,17 +235,17 @@ function readPictures(text: Uint8Array, checks: FrameChecks): Map<TrackNumber, U
   return pictures;
 }
 
-/** A copy; a keyboard's `+` stands for track 3's start sentinel. */
-function withStripeSentinel(number: TrackNumber, characters: Uint8Array): Uint8Array {
+/** A copy. */
+function withStripeSentinel(characters: Uint8Array): Uint8Array {
   const copy = characters.slice();
-  if (number === 3 && copy[0] === SENTINEL_OF[3]) copy[0] = TRACK_3_ON_STRIPE;
+  putStripeSentinel(copy);
   return copy;
 }
 
 /** A copy. */
-function withKeyboardSentinel(number: TrackNumber, characters: Uint8Array): Uint8Array {
+function withTypedSentinel({ encoding }: ReaderFrame, number: TrackNumber, characters: Uint8Array): Uint8Array {
   const copy = characters.slice();
-  if (copy.length > 0) copy[0] = SENTINEL_OF[number];
+  if (copy.length > 0) copy[0] = typedSentinel(number, copy[0], encoding);
   return copy;
 }
 
@@ -278,23 +285,23 @@ function encode(frame: ReaderFrame): Uint8Array {
 
 const lineEndOf = (given: Uint8Array) => (given.length > 0 ? given.slice() : Uint8Array.of(CR));
 
-function dataOf({ encryption }: ReaderFrame, { number, clear }: ReaderTrack): Uint8Array {
-  const block = encryption?.blocks.find(({ tracks }) => tracks.length === 1 && tracks[0] === number);
+function dataOf(frame: ReaderFrame, { number, clear }: ReaderTrack): Uint8Array {
+  const block = frame.encryption?.blocks.find(({ tracks }) => tracks.length === 1 && tracks[0] === number);
   if (block) return writeHex(block.ciphertext);
-  return clear?.use((track) => withKeyboardSentinel(number, track)) ?? new Uint8Array();
+  return clear?.use((track) => withTypedSentinel(frame, number, track)) ?? new Uint8Array();
 }
 
 /** What stands for a track in the first field. A picture that could not be shown is written as zeros of its length. */
-function pictureOf({ encryption }: ReaderFrame, { number, state, clear, masked }: ReaderTrack): Uint8Array {
-  if (state === "error") return Uint8Array.of(SENTINEL_OF[number], ERROR, END_SENTINEL);
+function pictureOf(frame: ReaderFrame, { number, state, clear, masked }: ReaderTrack): Uint8Array {
+  if (state === "error") return errorMark(number);
   if (state === "blank") return new Uint8Array();
-  if (masked !== undefined) return withKeyboardSentinel(number, ascii.encode(masked));
-  if (clear) return clear.use((track) => withKeyboardSentinel(number, track));
-  const block = encryption?.blocks.find(({ tracks }) => tracks[0] === number);
+  if (masked !== undefined) return withTypedSentinel(frame, number, ascii.encode(masked));
+  if (clear) return clear.use((track) => withTypedSentinel(frame, number, track));
+  const block = frame.encryption?.blocks.find(({ tracks }) => tracks[0] === number);
   const [length = 0] = block?.lengths ?? [];
   if (length < 2) throw new ReaderFrameField({ detail: `track ${number} was read and is not there` });
   const zeros = new Uint8Array(length).fill(0x30);
-  zeros[0] = SENTINEL_OF[number];
+  zeros[0] = typedSentinel(number, stripeSentinelOf(number, frame.encoding), frame.encoding);
   zeros[length - 1] = END_SENTINEL;
   return zeros;
 }

@@ -43,7 +43,7 @@ export const ReaderProfile = Type.Object(
     name: Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" }),
     vendorId: Type.Optional(Id("the USB vendor id")),
     productId: Type.Optional(Id("the USB product id")),
-    usagePage: Type.Optional(Id("the usage page of a HID device's first collection")),
+    usagePage: Type.Optional(Id("the usage page of a HID device's collection")),
     /** Absent where that is not published: then any face that the family can come in. */
     shownAs: Type.Optional(
       Type.Enum(["hid", "keyboard", "serial"], { description: "what the system shows it as: hid, keyboard, serial" }),

@@ -14,6 +14,7 @@ import { typeAsKeyboard } from "@swipewire/protocol/readers/keyboard-reports";
 import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { isoTime, Millis, Seconds } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { hidMsrDescriptors } from "@swipewire/simulator/readers/hid-msr-descriptors";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
@@ -329,6 +330,10 @@ t.test("reads Linux's account of its devices", async (t) => {
   link("class/hidraw/hidraw3/device", `${msr}/1-2.4:1.0/0003.0001`);
   file("devices/virtual/misc/uhid/0005.0002/report_descriptor", Uint8Array.of(1));
   link("class/hidraw/hidraw4/device", "devices/virtual/misc/uhid/0005.0002");
+  const packed = device("1-6", "1209:0003");
+  const beside = hidMsrDescriptors.find(({ name }) => name === "packed");
+  file(`${packed}/1-6:1.0/0003.0003/report_descriptor`, beside?.bytes ?? "");
+  link("class/hidraw/hidraw5/device", `${packed}/1-6:1.0/0003.0003`);
   const acm = device("1-3", "0acd:0520");
   mkdirSync(join(root, acm, "1-3:1.0"));
   link("class/tty/ttyACM0/device", `${acm}/1-3:1.0`);
@@ -346,10 +351,12 @@ t.test("reads Linux's account of its devices", async (t) => {
   link("bus/usb/devices/1-5:1.0", "devices/gone");
   t.match(await linuxDevices(root), [
     { address: "/dev/hidraw3", shownAs: "hid", vendorId: 0x1209, port: "1-2.4", serialNumber: "H1", usagePage: 0x8e },
+    // Beside a collection of its vendor's.
+    { address: "/dev/hidraw5", productId: 0x0003, port: "1-6", usagePage: 0x8e },
     { address: "/dev/ttyACM0", shownAs: "serial", vendorId: 0x0acd, productId: 0x0520, port: "1-3" },
     { address: "1:7:0", shownAs: "keyboard", vendorId: 0x0801, port: "1-4", serialNumber: "K1" },
   ]);
-  t.equal((await linuxDevices(root)).length, 3);
+  t.equal((await linuxDevices(root)).length, 4);
   t.strictSame(await linuxDevices(join(root, "nowhere")), []);
 });
 
@@ -358,10 +365,10 @@ t.test("prints udev rules for the group, by the profiles' ids and by the standar
   const grant = 'GROUP="kiosk", MODE="0660"';
   t.ok(rules.includes(`SUBSYSTEM=="hidraw", ATTRS{idVendor}=="0801", ATTRS{idProduct}=="0011", ${grant}`));
   t.ok(rules.includes(`SUBSYSTEM=="tty", ATTRS{idVendor}=="0acd", ATTRS{idProduct}=="0520", ${grant}`));
-  t.match(rules.at(-1), /report_descriptor .*grep -q \.05\.8e/);
+  t.match(rules.at(-1), /report_descriptor .*grep -q -e \.05\.8e -e \.06\.8e\.00 -e \.0b\.{7}8e\.00/);
   t.ok(rules.slice(1).every((rule) => rule.endsWith(grant)));
   const own: ReaderProfile = { name: "till", vendorId: "1d50", family: "ascii", quirks: [] };
   const { vendorId: _, ...anyVendor } = own;
   t.ok(udevRules("kiosk", withBuiltIn([own])).includes(`SUBSYSTEM=="tty", ATTRS{idVendor}=="1d50", ${grant}\n`));
-  t.match(udevRules("kiosk", [{ ...anyVendor, usagePage: "018e" }]), /grep -q \.06\.8e\.01'/);
+  t.match(udevRules("kiosk", [{ ...anyVendor, usagePage: "018e" }]), /grep -q -e \.06\.8e\.01 -e \.0b\.{7}8e\.01'/);
 });

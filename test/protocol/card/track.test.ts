@@ -58,6 +58,13 @@ t.test("odd and past expiry dates, a blank name and a 19-digit PAN are fine", as
   t.equal(text(parseTrack(1, bytes("%B6224242300000069^^3012220?")).name), "");
 });
 
+t.test("track 3 beside a track 2 need not have a PAN", async (t) => {
+  const track = parseTrack(3, bytes(";01==1560000000000000003000000?"));
+  t.equal(text(track.formatCode), "01");
+  t.notOk(track.pan);
+  t.equal(text(track.discretionary), "=1560000000000000003000000");
+});
+
 t.test("track 3 gives format code and PAN, or neither separator nor PAN", async (t) => {
   const track = parseTrack(3, bytes(";996224242300000069=1561560?"));
   t.equal(text(track.formatCode), "99");

@@ -1,5 +1,9 @@
+import { asciiLines } from "@swipewire/protocol/readers/ascii-lines";
 import { maskFrameTrack } from "@swipewire/protocol/readers/card-encoding";
+import { detectFamily } from "@swipewire/protocol/readers/families";
+import { frameStream } from "@swipewire/protocol/readers/frame-streams";
 import { idtech as idtechCodec } from "@swipewire/protocol/readers/idtech";
+import { magtekKeyboard } from "@swipewire/protocol/readers/magtek-keyboard";
 import { magtekMagnesafe } from "@swipewire/protocol/readers/magtek-magnesafe";
 import { magtekSureswipe } from "@swipewire/protocol/readers/magtek-sureswipe";
 import type { CardEncoding, ReaderFrame, ReaderTrack } from "@swipewire/protocol/readers/reader-frame";
@@ -68,6 +72,63 @@ t.test("a licence's tracks come out of a frame as they went in", async (t) => {
   const type = { name: "cardEncodeType", bytes: Uint8Array.of(0x81) };
   const back = idtechCodec.decode(idtechCodec.encode(licence("idtech", "aamva", [type])));
   t.strictSame(shown(back).tracks, shown(licence("idtech", "aamva")).tracks);
+});
+
+/** The licence as a keyboard types it, after the sentinels of MagTek D99875206 "Card data". */
+const typed = (third: string, second = two) => `${one}${second}${third}${three.slice(1)}`;
+
+t.test("a licence that is typed is told by its start sentinels, and keeps those of its stripe", async (t) => {
+  for (const [text, encoding] of [
+    [typed("#"), "aamva"],
+    [typed("!"), "cadl"],
+    [typed("&"), "other"],
+    [typed("#", `@${one.slice(1)}`), "aamva"],
+    [`@${one.slice(1)}+E?`, "other"],
+  ] as const) {
+    const line = ascii(`${text}\r`);
+    const frame = asciiLines.decode(line);
+    t.equal(frame.encoding, encoding, text);
+    const third = clearText(frame.tracks[2].clear);
+    if (third !== undefined) t.equal(third, three);
+    t.strictSame(asciiLines.encode(frame), line);
+    t.equal(detectFamily(line), "ascii");
+    const stream = frameStream("ascii");
+    t.strictSame([...stream.push(line), ...stream.flush()], [{ frame: line }]);
+    t.throws(() => swipeFromFrame(frame), { code: encoding === "other" ? /^track_/ : "reader_card_not_payment" });
+  }
+  t.equal(asciiLines.decode(ascii(`${two}\r`)).encoding, "undetermined");
+  t.equal(detectFamily(ascii(`#${three.slice(1)}\r`)), "ascii");
+});
+
+t.test("so is one in MagTek's own lines, clear or encrypted", async (t) => {
+  for (const encoding of ["aamva", "cadl"] as const) {
+    const clear = magtekKeyboard.encode(licence("magtek-keyboard", encoding));
+    const back = magtekKeyboard.decode(clear);
+    t.equal(back.encoding, encoding);
+    t.strictSame(
+      back.tracks.map(({ clear }) => clearText(clear)),
+      LICENCE,
+    );
+    t.strictSame(magtekKeyboard.encode(back), clear);
+    const encrypted = magtekKeyboard.encode({
+      family: "magtek-keyboard",
+      encoding,
+      tracks: [
+        { number: 1, state: "blank" },
+        { number: 2, state: "blank" },
+        { number: 3, state: "read" },
+      ],
+      encryption: {
+        scheme: "tdes-dukpt-pin-cbc",
+        ksn: new Uint8Array(10),
+        blocks: [{ tracks: [3], lengths: [three.length], ciphertext: new Uint8Array(48) }],
+        hashes: [],
+      },
+      checks: [],
+    });
+    t.equal(magtekKeyboard.decode(encrypted).encoding, encoding);
+    t.throws(() => swipeFromFrame(magtekKeyboard.decode(encrypted)), { code: "reader_card_not_payment" });
+  }
 });
 
 t.test("bits that the reader did not decode are neither checked for an LRC nor cut", async (t) => {

@@ -160,6 +160,17 @@ t.test("a swipe needs track 1 or track 2", async (t) => {
   const missing = { code: "reader_tracks_missing" };
   t.throws(() => line("%E?;E?\r"), missing);
   t.throws(() => line("+996224242300000069=1561?\r"), missing);
+  const states = (text: string) => {
+    try {
+      line(text);
+    } catch (failure) {
+      return /\((.*)\)/.exec((failure as Error).message)?.[1];
+    }
+    return undefined;
+  };
+  t.equal(states("%E?+E?\r"), "1 error, 2 blank, 3 error", "each track is told for what it is");
+  t.equal(states("+996224242300000069=1561?\r"), "1 blank, 2 blank, 3 read");
+  t.equal(line("%E?;5452300551227189=0804321?+01==156?\r").kind, "clear", "one good track is enough");
   t.equal(line(";5452300551227189=0804321?\r").kind, "clear");
 });
 
