@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { makeDataDirectory } from "@swipewire/gateway/config/data-directory";
 import { readConfig } from "@swipewire/gateway/config/read-config";
+import { KeyMechanismMissing } from "@swipewire/gateway/errors";
 import { initKeys, openKeys } from "@swipewire/gateway/keys/open-keys";
 import { tokenFailure } from "@swipewire/gateway/keys/token-module";
 import t from "tap";
@@ -87,6 +88,32 @@ t.test("what goes wrong with a token", async (t) => {
     message: /CKR_DEVICE_REMOVED\)/,
   });
   t.notMatch(tokenFailure(new Error("secret 0123456789ABCDEF")).message, "0123");
+});
+
+t.test("a token that cannot do what is needed is told by the mechanism that it lacks", async (t) => {
+  const config = newToken();
+  await initKeys(config, services);
+  t.teardown(() => {
+    process.env["SOFTHSM2_CONF"] = configFile;
+  });
+  for (const mechanism of [
+    "CKM_DES3_ECB",
+    "CKM_AES_ECB",
+    "CKM_ECDH1_DERIVE",
+    "CKM_EDDSA",
+    "CKM_EC_EDWARDS_KEY_PAIR_GEN",
+  ]) {
+    const lacking = join(folder, `without-${mechanism}.conf`);
+    // SoftHSM 2.6.1 leaves out all that are listed but the first.
+    writeFileSync(lacking, `${readFileSync(configFile, "utf8")}slots.mechanisms = -NONE,${mechanism}\n`);
+    // Read whenever the library is initialised, which is when nobody has it open.
+    process.env["SOFTHSM2_CONF"] = lacking;
+    const { message } = new KeyMechanismMissing({ detail: mechanism });
+    await t.rejects(openKeys(config, services), { code: "key_mechanism_missing", message });
+  }
+  process.env["SOFTHSM2_CONF"] = configFile;
+  const { close } = await openKeys(config, services);
+  close();
 });
 
 t.test("the commands work on a token", async (t) => {
