@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
-import * as aesDukpt from "@swipewire/protocol/crypto/dukpt-aes";
-import * as tdesDukpt from "@swipewire/protocol/crypto/dukpt-tdes";
+import * as aes from "@swipewire/protocol/crypto/dukpt-aes";
+import { DukptHost } from "@swipewire/protocol/crypto/dukpt-host";
+import * as tdes from "@swipewire/protocol/crypto/dukpt-tdes";
 import { decryptEcb, encryptEcb, tdesKey } from "@swipewire/protocol/crypto/tdes";
 import { EnvelopeUnreadable, MessageInvalid } from "@swipewire/protocol/errors";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -19,6 +20,9 @@ interface HeldKey {
   readonly bytes: SensitiveBytes;
 }
 
+/** Whose keys are kept between their swipes. */
+const MOST_READERS = 1_000;
+
 const checkRecords = checker(Type.Array(KeyRecord, { maxItems: 1_000 }));
 
 /** Keys in the memory of this process, from an encrypted file. */
@@ -26,6 +30,8 @@ export class FileHolder implements KeyHolder {
   #file: SealedSecrets;
   readonly #random: Random;
   #keys: readonly HeldKey[];
+  readonly #tdes = new DukptHost(tdes.tdesDukpt, MOST_READERS);
+  readonly #aes = new DukptHost(aes.aesDukpt, MOST_READERS);
 
   private constructor(file: SealedSecrets, keys: readonly HeldKey[], random: Random) {
     this.#file = file;
@@ -63,6 +69,7 @@ export class FileHolder implements KeyHolder {
     }
     this.#file = changed.file;
     for (const { bytes } of before) bytes.wipe();
+    this.#wipeDerived();
     return true;
   }
 
@@ -85,9 +92,9 @@ export class FileHolder implements KeyHolder {
     }
   }
 
-  initialKey(key: KeyRecord, ksn: Uint8Array): Uint8Array {
-    const { deriveInitialKey } = key.algorithm === "AES" ? aesDukpt : tdesDukpt;
-    return this.#bytesOf(key).use((bdk) => deriveInitialKey(bdk, ksn));
+  transactionKey(key: KeyRecord, ksn: Uint8Array): Uint8Array {
+    const [host, { deriveInitialKey }] = key.algorithm === "AES" ? [this.#aes, aes] : [this.#tdes, tdes];
+    return host.transactionKey(ksn, () => this.#bytesOf(key).use((bdk) => deriveInitialKey(bdk, ksn)));
   }
 
   decryptEcb(key: KeyRecord, blocks: Uint8Array): Uint8Array {
@@ -126,6 +133,11 @@ export class FileHolder implements KeyHolder {
 
   close(): void {
     for (const { bytes } of this.#keys) bytes.wipe();
+    this.#wipeDerived();
+  }
+
+  #wipeDerived(): void {
+    for (const host of [this.#tdes, this.#aes]) host.wipe();
   }
 
   async #keep(keys: readonly HeldKey[]): Promise<void> {
@@ -136,6 +148,7 @@ export class FileHolder implements KeyHolder {
       content.fill(0);
     }
     this.#keys = keys;
+    this.#wipeDerived();
   }
 
   #bytesOf({ name }: KeyRecord): SensitiveBytes {

@@ -27,8 +27,8 @@ export interface KeyHolder {
   /** Opens a compact JWE (ECDH-ES, A256GCM) with an envelope key. @throws EnvelopeUnreadable */
   openEnvelope(key: KeyRecord, jwe: string): Promise<Uint8Array>;
 
-  /** Of a reader, from a base derivation key and the KSN: X9.24-1:2009 A.6, X9.24-3:2017 6.3.3. @throws KsnInvalid */
-  initialKey(key: KeyRecord, ksn: Uint8Array): Uint8Array;
+  /** The transaction key of a KSN, from a base derivation key: X9.24-1:2009, X9.24-3:2017. @throws KsnInvalid */
+  transactionKey(key: KeyRecord, ksn: Uint8Array): Uint8Array;
 
   /** Each 8-byte block by itself, under a terminal master key. */
   decryptEcb(key: KeyRecord, blocks: Uint8Array): Uint8Array;

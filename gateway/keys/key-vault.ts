@@ -63,16 +63,16 @@ export class KeyVault implements KeyStore {
     ksn: Uint8Array,
     ciphertext: Uint8Array,
   ): SensitiveBytes {
-    const initialKey = this.#holder.initialKey(
+    const transactionKey = this.#holder.transactionKey(
       this.#baseDerivationKey(scheme === "aes-dukpt-data-cbc" ? "AES" : "TDES", ksn),
       ksn,
     );
     try {
       return scheme === "aes-dukpt-data-cbc"
-        ? decryptAesReaderBlockBy(initialKey, ksn, ciphertext)
-        : decryptReaderBlockBy(initialKey, scheme, ksn, ciphertext);
+        ? decryptAesReaderBlockBy(transactionKey, ksn, ciphertext)
+        : decryptReaderBlockBy(transactionKey, scheme, ciphertext);
     } finally {
-      initialKey.fill(0);
+      transactionKey.fill(0);
     }
   }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { initialKeyData } from "@swipewire/protocol/crypto/dukpt-aes";
-import { initialKsn, rightHalfKey } from "@swipewire/protocol/crypto/dukpt-tdes";
+import * as aesDukpt from "@swipewire/protocol/crypto/dukpt-aes";
+import * as tdesDukpt from "@swipewire/protocol/crypto/dukpt-tdes";
 import { BLOCK_LENGTH } from "@swipewire/protocol/crypto/tdes";
 import { CiphertextLength, EnvelopeUnreadable } from "@swipewire/protocol/errors";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -76,16 +76,27 @@ export class TokenHolder implements KeyHolder {
     return openByAgreement(jwe, (theirs) => this.#agree(key, theirs));
   }
 
-  initialKey(key: KeyRecord, ksn: Uint8Array): Uint8Array {
+  transactionKey(key: KeyRecord, ksn: Uint8Array): Uint8Array {
+    const { deriveTransactionKey } = key.algorithm === "AES" ? aesDukpt : tdesDukpt;
+    const initialKey = this.#initialKey(key, ksn);
+    try {
+      return deriveTransactionKey(initialKey, ksn);
+    } finally {
+      initialKey.fill(0);
+    }
+  }
+
+  /** Of the reader that the KSN names: X9.24-1:2009 A.6, X9.24-3:2017 6.3.3. */
+  #initialKey(key: KeyRecord, ksn: Uint8Array): Uint8Array {
     const { p11 } = this.#session;
     if (key.algorithm === "AES") {
-      const data = initialKeyData(key.bits / 8, ksn);
+      const data = aesDukpt.initialKeyData(key.bits / 8, ksn);
       const blocks = this.#crypt("Encrypt", p11.CKM_AES_ECB, this.#handleOf(key), data);
       const initialKey = blocks.slice(0, key.bits / 8);
       blocks.fill(0);
       return initialKey;
     }
-    const serial = initialKsn(ksn).subarray(0, 8);
+    const serial = tdesDukpt.initialKsn(ksn).subarray(0, 8);
     const [rightHalf] = this.#handles(p11.CKO_SECRET_KEY, `${RIGHT_HALF_MARK} ${key.name}`);
     if (!rightHalf) throw new KeyTokenFailed({ detail: "an object is missing" });
     const halves = [this.#handleOf(key), rightHalf].map((handle) =>
@@ -159,7 +170,7 @@ export class TokenHolder implements KeyHolder {
       throw new KeyUnsuitable({ detail: "a token keeps none of this use; enter it for each block" });
     }
     if (record.algorithm === "TDES" && record.use === "base-derivation") {
-      const rightHalf = rightHalfKey(key);
+      const rightHalf = tdesDukpt.rightHalfKey(key);
       this.#create(p11.CKK_DES2, rightHalf, `${RIGHT_HALF_MARK} ${record.name}`, true);
       rightHalf.fill(0);
     }

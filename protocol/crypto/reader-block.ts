@@ -47,54 +47,46 @@ export function decryptReaderBlock(
   ciphertext: Uint8Array,
 ): SensitiveBytes {
   const initialKey = deriveInitialKey(bdk, ksn);
+  const transactionKey = deriveTransactionKey(initialKey, ksn);
   try {
-    return decryptReaderBlockBy(initialKey, scheme, ksn, ciphertext);
+    return decryptReaderBlockBy(transactionKey, scheme, ciphertext);
   } finally {
-    initialKey.fill(0);
+    for (const bytes of [initialKey, transactionKey]) bytes.fill(0);
   }
 }
 
 /**
- * As {@link decryptReaderBlock}, for a host whose base derivation key stays in a token.
- * @param initialKey 16 bytes, of the reader that the KSN names
- * @throws KeyLength | KsnInvalid | CiphertextLength
+ * As {@link decryptReaderBlock}, for a host that has the key of the KSN.
+ * @param transactionKey 16 bytes
+ * @throws KeyLength | CiphertextLength
  */
-export function decryptReaderBlockBy(
-  initialKey: Uint8Array,
+export const decryptReaderBlockBy = (
+  transactionKey: Uint8Array,
   scheme: ReaderEncryptionScheme,
-  ksn: Uint8Array,
   ciphertext: Uint8Array,
-): SensitiveBytes {
-  const transactionKey = deriveTransactionKey(initialKey, ksn);
-  try {
-    return new SensitiveBytes(decryptCbc(readerKey(transactionKey, scheme), ciphertext));
-  } finally {
-    transactionKey.fill(0);
-  }
-}
+): SensitiveBytes => new SensitiveBytes(decryptCbc(readerKey(transactionKey, scheme), ciphertext));
 
-/** AES-CBC, zero IV, under the data-encryption key (X9.24-3:2017 table 2) of the initial key's length. */
+/** AES-CBC, zero IV, under the data-encryption key (X9.24-3:2017 table 2) of the transaction key's length. */
 export type AesReaderScheme = "aes-dukpt-data-cbc";
 
 /**
  * What a host does with a block of a reader with AES DUKPT.
- * @param initialKey 16, 24 or 32 bytes, of the reader that the KSN names
+ * @param transactionKey 16, 24 or 32 bytes, of the KSN
  * @param ksn 12 bytes
  * @param ciphertext whole 16-byte blocks
  * @returns the clear text with its padding, the caller's to wipe
  * @throws KeyLength | KsnInvalid | CiphertextLength
  */
 export function decryptAesReaderBlockBy(
-  initialKey: Uint8Array,
+  transactionKey: Uint8Array,
   ksn: Uint8Array,
   ciphertext: Uint8Array,
 ): SensitiveBytes {
-  const transactionKey = aes.deriveTransactionKey(initialKey, ksn);
-  const key = aes.deriveWorkingKey(transactionKey, ksn, "data-encryption", aes.aesTypeOf(initialKey));
+  const key = aes.deriveWorkingKey(transactionKey, ksn, "data-encryption", aes.aesTypeOf(transactionKey));
   try {
     return new SensitiveBytes(decryptAesCbc(key, ciphertext, new Uint8Array(AES_BLOCK_LENGTH)));
   } finally {
-    for (const bytes of [transactionKey, key]) bytes.fill(0);
+    key.fill(0);
   }
 }
 

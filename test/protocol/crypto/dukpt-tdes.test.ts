@@ -12,6 +12,7 @@ import { retailMac } from "@swipewire/protocol/crypto/retail-mac";
 import { decryptEcb, encryptCbc, encryptEcb, tdesKey, zeroPadded } from "@swipewire/protocol/crypto/tdes";
 import fc from "fast-check";
 import t from "tap";
+import { Dukpt } from "../../bench/peers.ts";
 import vectors from "../../fixtures/dukpt-tdes.json" with { type: "json" };
 import idtech from "../../fixtures/idtech.json" with { type: "json" };
 
@@ -67,6 +68,24 @@ t.test("every row of X9.24-1 A.4: transaction key, all usage keys, PIN block, MA
       row.ksn,
     );
   }
+});
+
+t.test("derives what an independent implementation does, for any base derivation key and KSN", async () => {
+  const modes = [
+    ["pin", "pinkey"],
+    ["mac-request", "mackey"],
+    ["data-request", "datakey"],
+  ] as const;
+  const key = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const anyKsn = fc.uint8Array({ minLength: 10, maxLength: 10 });
+  fc.assert(
+    fc.property(key, anyKsn, fc.constantFrom(...modes), (bdk, ksn, [usage, mode]) => {
+      const transactionKey = deriveTransactionKey(deriveInitialKey(bdk, ksn), ksn);
+      const peer = new Dukpt(hex(bdk), hex(ksn), mode);
+      return hex(usageKey(transactionKey, usage)) === peer._sessionKey.toUpperCase();
+    }),
+    { seed: 9, numRuns: 1000 },
+  );
 });
 
 t.test("derives the data keys that ID TECH's manuals print", async (t) => {
