@@ -40,13 +40,17 @@ export function readerProfile(family: FixedFamily | "hid-msr" | "auto"): Profile
   };
   return (capture, options) => {
     try {
-      return inspectFrame(codecFor(capture, options.descriptor), capture, options);
+      const codec = codecFor(capture, options.descriptor);
+      return inspectFrame(codec, codec.family === "idtech" ? withoutPadding(capture) : capture, options);
     } catch (failure) {
       if (!(failure instanceof SwipewireError)) throw failure;
       return { profile: family, length: capture.length, fields: {}, checks: [], warnings: [], failure };
     }
   };
 }
+
+/** ID TECH's frames end with ETX; over HID, zeros fill up the last of their reports. */
+const withoutPadding = (capture: Uint8Array) => capture.subarray(0, capture.findLastIndex((byte) => byte !== 0) + 1);
 
 function inspectFrame(codec: ReaderCodec, capture: Uint8Array, options: InspectOptions): Inspection {
   const { frame, checks, failure } = codec.examine(capture);

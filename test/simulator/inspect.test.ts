@@ -77,6 +77,14 @@ t.test("a card that is no test card stays masked, and it is said why", async (t)
   t.match(asText(line), /622424\*{6}0017/);
 });
 
+t.test("the zeros that fill up the reports of a HID reader are no part of its frame", async (t) => {
+  const reports = new Uint8Array(Math.ceil(hex(original).length / 64) * 64);
+  reports.set(hex(original));
+  t.notOk(auto(reports, {}).failure);
+  t.equal(auto(reports, {}).length, hex(original).length);
+  t.match(auto(reports.with(9, 0xff), {}).failure, { code: /^reader_frame_/ });
+});
+
 t.test("the service code is read where it can be", async (t) => {
   t.equal(auto(ascii(";6224242300000069=3012220?\r"), {}).fields["pinByServiceCode"], "yes");
   t.equal(auto(hex(example11), {}).fields["pinByServiceCode"], "not known");
