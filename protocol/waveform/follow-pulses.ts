@@ -10,13 +10,15 @@ export interface PulseModel {
   readonly jitter: number;
 }
 
-const SURVIVORS = 24;
+const SURVIVORS = 16;
 /** Survivors that lie so far behind the best one do not catch up. */
 const HOPELESS = 24;
 /** Flux changes that still reach into the window of a bit. */
 const HISTORY = 6;
 /** The window of a bit begins so much of a bit before it, and ends as much before the next one. */
 const AHEAD = 0.3;
+/** Samples that are looked at for one bit at most. */
+const WINDOW = 256;
 const FOLLOW_PHASE = 0.22;
 const FOLLOW_LENGTH = 0.02;
 const FOLLOW_HEIGHT = 0.04;
@@ -97,8 +99,10 @@ export function followPulses(
   const edges: Float64Array[] = [];
   const middles: Float64Array[] = [];
   const margins: Float64Array[] = [];
-  const pulses = new Float64Array(HISTORY + 4);
-  const signs = new Float64Array(HISTORY + 4);
+  const known = new Float64Array(WINDOW);
+  const knownSlope = new Float64Array(WINDOW);
+  let from = 0;
+  let to = 0;
 
   now.count = 1;
   now.at[0] = start;
@@ -112,6 +116,7 @@ export function followPulses(
       const at = now.at[s] as number;
       const bit = now.length[s] as number;
       if (!(at + 1.5 * bit < signal.length)) continue;
+      sumKnown(s, at, bit);
       for (let one = 0; one < 2; one++) {
         const child = next.count++;
         next.copy(now, s, child);
@@ -128,32 +133,33 @@ export function followPulses(
     if ((now.silent[0] as number) >= SILENT_BITS) break;
   }
 
+  /** What the known pulses of a survivor give in the window of its next bit, whatever that will be. */
+  function sumKnown(parent: number, at: number, length: number): void {
+    from = Math.max(0, Math.ceil(at - AHEAD * length));
+    to = Math.min(signal.length, Math.ceil(at + (1 - AHEAD) * length), from + WINDOW);
+    const amplitude = now.height[parent] as number;
+    const scale = 2 / (width * length);
+    // The newest known flux change has the sign of the height, those before it alternate.
+    for (let n = from; n < to; n++) {
+      const u = (n - (now.past[parent * HISTORY] as number)) * scale;
+      const inverse = 1 / (1 + u * u);
+      let sum = inverse;
+      for (let k = 1, sign = -1; k < HISTORY; k++, sign = -sign) {
+        const v = (n - (now.past[parent * HISTORY + k] as number)) * scale;
+        sum += sign / (1 + v * v);
+      }
+      known[n - from] = amplitude * sum;
+      // What moving the newest one later would add.
+      knownSlope[n - from] = amplitude * scale * 2 * u * inverse * inverse;
+    }
+  }
+
   function extend(child: number, parent: number, at: number, length: number, one: number): void {
     const amplitude = now.height[parent] as number;
-    const half = (width * length) / 2;
-    // The newest known flux change has the sign 1 of `amplitude`, those before it alternate.
-    let count = 0;
-    for (let k = 0, sign = 1; k < HISTORY; k++, sign = -sign) {
-      pulses[count] = now.past[parent * HISTORY + k] as number;
-      signs[count++] = sign;
-    }
-    let sign = -1;
-    const middleAt = count;
-    if (one === 1) {
-      pulses[count] = at + length / 2;
-      signs[count++] = sign;
-      sign = -sign;
-    }
-    pulses[count] = at + length;
-    signs[count++] = sign;
-    // What follows is a 0 or a 1: half of either.
-    pulses[count] = at + 1.5 * length;
-    signs[count++] = -0.5 * sign;
-    pulses[count] = at + 2 * length;
-    signs[count++] = -0.25 * sign;
-
-    const from = Math.max(0, Math.ceil(at - AHEAD * length));
-    const to = Math.min(signal.length, Math.ceil(at + (1 - AHEAD) * length));
+    const scale = 2 / (width * length);
+    const sign = one === 1 ? 1 : -1;
+    const middleAt = at + length / 2;
+    const end = at + length;
     let ym = 0;
     let mm = 0;
     let rd = 0;
@@ -163,38 +169,35 @@ export function followPulses(
     let rm = 0;
     let mid = 0;
     let midSquares = 0;
-    const scale = 1 / half;
     for (let n = from; n < to; n++) {
-      let model = 0;
-      let slope = 0;
-      let own = 0;
+      const u = (n - end) * scale;
+      const inverse = 1 / (1 + u * u);
+      const v = u - 0.5 * length * scale;
+      const w = v - 0.5 * length * scale;
+      // What follows is a 0 or a 1: half of either.
+      const pulses = inverse - 0.5 / (1 + v * v) - 0.25 / (1 + w * w);
+      let model = (known[n - from] as number) + sign * amplitude * pulses;
+      const own = knownSlope[n - from] as number;
+      let slope = own + sign * amplitude * scale * 2 * u * inverse * inverse;
       let middle = 0;
-      for (let k = 0; k < count; k++) {
-        const u = (n - (pulses[k] as number)) * scale;
-        const value = (signs[k] as number) / (1 + u * u);
-        model += value;
-        // Of the pulse's place: what moving it later would add.
-        const moved = (2 * u * value) / (1 + u * u);
-        slope += moved;
-        if (k === 0) own = moved;
-        else if (k === middleAt) middle = moved;
+      if (one === 1) {
+        const x = (n - middleAt) * scale;
+        const about = 1 / (1 + x * x);
+        model -= amplitude * about;
+        middle = -amplitude * scale * 2 * x * about * about;
+        slope += middle;
       }
-      model *= amplitude;
-      const rest = (signal[n] as number) - model;
-      ym += (signal[n] as number) * model;
+      const value = signal[n] as number;
+      const rest = value - model;
+      ym += value * model;
       mm += model * model;
       rm += rest * model;
-      slope *= amplitude * scale;
       rd += rest * slope;
       dd += slope * slope;
-      own *= amplitude * scale;
       re += rest * own;
       ee += own * own;
-      if (one === 1) {
-        middle *= amplitude * scale;
-        mid += rest * middle;
-        midSquares += middle * middle;
-      }
+      mid += rest * middle;
+      midSquares += middle * middle;
     }
     // A flux change may lie off its place: what that would explain, and how seldom it is.
     const loose = noise / (jitter * length) ** 2;
@@ -219,9 +222,9 @@ export function followPulses(
     for (let k = HISTORY - 1; k > one; k--) past[base + k] = past[base + k - 1 - one] as number;
     if (one === 1) {
       const midShift = mid / (midSquares + loose);
-      past[base + 1] = at + length / 2 + midShift;
+      past[base + 1] = middleAt + midShift;
       next.middle[child] =
-        at + length / 2 + (midSquares > 0 ? Math.max(-length / 4, Math.min(length / 4, mid / midSquares)) : 0);
+        middleAt + (midSquares > 0 ? Math.max(-length / 4, Math.min(length / 4, mid / midSquares)) : 0);
     } else {
       next.middle[child] = Number.NaN;
     }

@@ -13,7 +13,6 @@ const FEWEST_ZEROS = 12;
 const MOST_SEEDS = 3;
 /** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
 const WIDTHS = [0.5, 0.75, 1.05, 1.35, 1.7];
-const JITTER = 0.03;
 /** Samples of a bit that say all there is. */
 const SAMPLES = 12;
 /** Pulses are never sharper than this share of their height, for what the model does not know. */
@@ -45,33 +44,55 @@ export function seedsOf(run: FluxRun): Seed[] {
 }
 
 /** Reads on from the best stretches of zeros to both sides, as {@link followPulses} does, for pulses of several widths. */
-export function readByLikelihood(
-  signal: Float64Array,
-  sums: Float64Array,
-  sampleRate: number,
-  seeds: readonly Seed[],
-  vote: (voter: string, runs: readonly FluxRun[]) => void,
-  believed: () => boolean,
-): void {
-  const covered: { from: number; to: number }[] = [];
-  let tried = 0;
-  for (const seed of seeds.toSorted((a, b) => b.worth - a.worth)) {
-    if (tried === MOST_SEEDS) return;
-    if (covered.some(({ from, to }) => seed.at >= from && seed.at < to)) continue;
-    tried++;
-    const by = Math.max(1, Math.floor(seed.length / SAMPLES));
-    const values = thinned(signal, sums, by, BASELINE_BITS * seed.length);
+export class LikelihoodReader {
+  readonly #signal: Float64Array;
+  readonly #sums: Float64Array;
+  readonly #stretch: number;
+  readonly #vote: (voter: string, runs: readonly FluxRun[]) => void;
+  readonly #believed: () => boolean;
+  #covered: { from: number; to: number }[] = [];
+
+  constructor(
+    signal: Float64Array,
+    sums: Float64Array,
+    sampleRate: number,
+    vote: (voter: string, runs: readonly FluxRun[]) => void,
+    believed: () => boolean,
+  ) {
+    this.#signal = signal;
+    this.#sums = sums;
+    this.#stretch = 0.01 * sampleRate;
+    this.#vote = vote;
+    this.#believed = believed;
+  }
+
+  /** Reads again what was read. */
+  forget(): void {
+    this.#covered = [];
+  }
+
+  /** @param jitter standard deviation of a flux change's place, as a share of a bit */
+  read(seeds: readonly Seed[], jitter: number): void {
+    for (const seed of seeds.toSorted((a, b) => b.worth - a.worth)) {
+      if (this.#covered.length >= MOST_SEEDS || this.#believed()) return;
+      if (this.#covered.some(({ from, to }) => seed.at >= from && seed.at < to)) continue;
+      this.#readFrom(seed, jitter);
+    }
+  }
+
+  #readFrom({ at, length: bit }: Seed, jitter: number): void {
+    const by = Math.max(1, Math.floor(bit / SAMPLES));
+    const values = thinned(this.#signal, this.#sums, by, BASELINE_BITS * bit);
     const turned = values.slice().reverse();
-    const place = (seed.at - (by - 1) / 2) / by;
-    const length = seed.length / by;
-    const quiet = quietest(values, Math.max(16, Math.round((0.01 * sampleRate) / by)));
-    let from = seed.at;
-    let to = seed.at;
+    const place = (at - (by - 1) / 2) / by;
+    const length = bit / by;
+    const quiet = quietest(values, Math.max(16, Math.round(this.#stretch / by)));
+    let from = at;
+    let to = at;
     for (const width of WIDTHS) {
       const height = heightOf(values, place, length, width);
-      const noise = Math.max(quiet, (FLAW * height) ** 2);
-      if (height === 0) continue;
-      const model = { width, noise, jitter: JITTER };
+      if (height === 0) break;
+      const model = { width, noise: Math.max(quiet, (FLAW * height) ** 2), jitter };
       const onward = followPulses(values, length, place, height, model);
       const back = followPulses(turned, length, values.length - 1 - place, height, model);
       const run = join(back, onward, values.length - 1, by);
@@ -79,13 +100,12 @@ export function readByLikelihood(
       wipeRun(back);
       from = Math.min(from, run.edges[0] as number);
       to = Math.max(to, run.edges[run.bits.length] as number);
-      vote(`pulses ${width}`, [run]);
-      if (believed()) break;
+      this.#vote(`pulses ${width}`, [run]);
+      if (this.#believed()) break;
     }
+    this.#covered.push({ from, to });
     values.fill(0);
     turned.fill(0);
-    if (believed()) return;
-    covered.push({ from, to });
   }
 }
 

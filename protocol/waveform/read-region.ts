@@ -1,6 +1,6 @@
 import { Ballots } from "./acceptance.ts";
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
-import { readByLikelihood, type Seed, seedsOf } from "./likelihood.ts";
+import { LikelihoodReader, type Seed, seedsOf } from "./likelihood.ts";
 import { subtractMains } from "./mains.ts";
 import { findPeaks, matchPulses } from "./pulse-filter.ts";
 import { followClock, turningPoints } from "./quick-read.ts";
@@ -13,16 +13,23 @@ const WIDEST = 1250e-6;
 const WIDTHS = 10;
 /** The likely ones first: hands do 15 to 60 cm/s. */
 const ORDER = [4, 3, 5, 2, 6, 7, 1, 8, 9, 0];
-/** A hand's common move first, then a worn stripe or a jerk. */
-const SETTINGS: readonly SearchSettings[] = [
-  { jitter: 0.08, follow: 0.25 },
-  { jitter: 0.13, follow: 0.2 },
-];
+/** A hand's common move, and a worn stripe or a jerk. */
+const COMMON: SearchSettings = { jitter: 0.08, follow: 0.25 };
+const JERKY: SearchSettings = { jitter: 0.13, follow: 0.2 };
+/** Filters that are worth the second try, as shares of a bit. */
+const TELLING = { least: 0.15, most: 0.7 };
+/** Filters that are asked before zeros as good as {@link PROMISING} are read on from. */
+const FEWEST_TRIED = 2;
+const PROMISING = 10000;
+/** Standard deviation of flux changes as shares of a bit, of a good stripe and of a worn one. */
+const EVEN = 0.03;
+const WORN = 0.1;
 /**
  * Baseline of a filter. Where pulses overlap, as on track 1, the filter that tells them apart is far narrower than they are,
  * and a baseline of a few of its widths would take the pulses off with the hum.
  */
 const baselineOf = (width: number, sampleRate: number) => Math.max(9 * width, Math.min(100 * width, 0.01 * sampleRate));
+const widthOf = (n: number, sampleRate: number) => NARROWEST * (WIDEST / NARROWEST) ** (n / (WIDTHS - 1)) * sampleRate;
 /** Runs shorter than this hold no track, yet tell that a card was there. */
 const SHORTEST_RUN = 30;
 
@@ -78,20 +85,33 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
   subtractMains(work, sampleRate);
   const sums = new Float64Array(work.length + 1);
   for (let n = 0; n < work.length; n++) sums[n + 1] = (sums[n] as number) + (work[n] as number);
+  const likelihood = new LikelihoodReader(work, sums, sampleRate, vote, believed);
   const seeds: Seed[] = [];
-  for (const [round, settings] of SETTINGS.entries()) {
-    for (const n of ORDER) {
-      const width = NARROWEST * (WIDEST / NARROWEST) ** (n / (WIDTHS - 1)) * sampleRate;
-      searchWidth(work, sums, width, baselineOf(width, sampleRate), settings, (runs) => {
-        for (const run of runs) seeds.push(...seedsOf(run));
-        vote(`width ${n}`, runs);
-      });
-      if (believed()) break;
-    }
+  const search = (n: number, settings: SearchSettings) => {
+    const width = widthOf(n, sampleRate);
+    searchWidth(work, sums, width, baselineOf(width, sampleRate), settings, (runs) => {
+      for (const run of runs) seeds.push(...seedsOf(run));
+      vote(`width ${n}`, runs);
+    });
+  };
+  for (const [tried, n] of ORDER.entries()) {
+    search(n, COMMON);
+    if (!believed() && tried >= FEWEST_TRIED)
+      likelihood.read(
+        seeds.filter(({ worth }) => worth > PROMISING),
+        EVEN,
+      );
     if (believed()) break;
-    if (round === 0) {
-      readByLikelihood(work, sums, sampleRate, seeds, vote, believed);
-      if (believed()) break;
+  }
+  if (!believed()) likelihood.read(seeds, EVEN);
+  const best = seeds.toSorted((a, b) => b.worth - a.worth)[0];
+  if (!believed() && best) {
+    likelihood.forget();
+    likelihood.read([best], WORN);
+    for (const n of ORDER) {
+      const width = widthOf(n, sampleRate) / best.length;
+      if (believed() || width < TELLING.least || width > TELLING.most) continue;
+      search(n, JERKY);
     }
   }
   work.fill(0);

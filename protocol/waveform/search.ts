@@ -21,7 +21,7 @@ export interface SearchResult {
 /** Candidates below this share of the pulses around them are noise for sure. */
 const SMALLEST = 0.2;
 /** Survivors that are kept at a candidate, at a bit's edge and in the middle of a 1 each. */
-const SURVIVORS = 6;
+const SURVIVORS = 4;
 const SLOTS = 2 * SURVIVORS;
 /** Two survivors whose clocks are this close will go the same way. */
 const SAME_CLOCK = 0.04;
@@ -31,7 +31,7 @@ const ZEROS_AT_BIRTH = 6;
 const FLAW = 0.4;
 const SHORTEST_RUN = 30;
 /** Bits are this many pulse widths long. */
-const LENGTHS = { min: 0.5, max: 14 };
+const LENGTHS = { min: 0.5, max: 10 };
 
 /**
  * The best way through the candidates, by dynamic programming over segments: from a candidate to one of other polarity in a
