@@ -1,13 +1,20 @@
 import type { FluxRun } from "./flux-run.ts";
 
+/** How a stripe and a hand stray from what is expected. */
+export interface PulseSettings {
+  /** Standard deviation of a flux change's place, as a share of a bit. */
+  readonly jitter: number;
+  /** How fast the clock follows the hand: share of what a bit is off that its end, and its length, is moved by. */
+  readonly followPhase: number;
+  readonly followLength: number;
+}
+
 /** How the pulses of a swipe look. */
-export interface PulseModel {
+export interface PulseModel extends PulseSettings {
   /** PW50 as a share of a bit: it is the same along the whole swipe, whatever the speed. */
   readonly width: number;
   /** Variance of the noise in a sample. */
   readonly noise: number;
-  /** Standard deviation of a flux change's place, as a share of a bit. */
-  readonly jitter: number;
 }
 
 const SURVIVORS = 16;
@@ -19,8 +26,6 @@ const HISTORY = 6;
 const AHEAD = 0.3;
 /** Samples that are looked at for one bit at most. */
 const WINDOW = 256;
-const FOLLOW_PHASE = 0.22;
-const FOLLOW_LENGTH = 0.02;
 const FOLLOW_HEIGHT = 0.04;
 /** Bits in a row whose pulses are lost in the noise: the card has left. */
 const SILENT_BITS = 16;
@@ -89,7 +94,7 @@ export function followPulses(
   first: number,
   start: number,
   height: number,
-  { width, noise, jitter }: PulseModel,
+  { width, noise, jitter, followPhase, followLength }: PulseModel,
 ): FluxRun {
   const now = new Survivors(SURVIVORS);
   const next = new Survivors(2 * SURVIVORS);
@@ -212,9 +217,9 @@ export function followPulses(
     // The phase follows what all pulses of the window say together.
     const off = dd > 0 ? rd / dd : 0;
     const bounded = Math.max(-0.2 * length, Math.min(0.2 * length, off));
-    const moved = at + length + FOLLOW_PHASE * bounded;
+    const moved = at + length + followPhase * bounded;
     next.at[child] = moved;
-    next.length[child] = Math.max(0.1 * first, Math.min(10 * first, length + FOLLOW_LENGTH * bounded));
+    next.length[child] = Math.max(0.1 * first, Math.min(10 * first, length + followLength * bounded));
     const grown = amplitude * (1 + FOLLOW_HEIGHT * Math.max(-1, Math.min(1, mm > 0 ? rm / mm : 0)));
     next.height[child] = grown * sign;
     const past = next.past;

@@ -1,5 +1,5 @@
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
-import { followPulses } from "./follow-pulses.ts";
+import { followPulses, type PulseSettings } from "./follow-pulses.ts";
 
 /** A stretch of clocking zeros that some filter found: its places and the length of a bit set the clock. */
 export interface Seed {
@@ -71,16 +71,15 @@ export class LikelihoodReader {
     this.#covered = [];
   }
 
-  /** @param jitter standard deviation of a flux change's place, as a share of a bit */
-  read(seeds: readonly Seed[], jitter: number): void {
+  read(seeds: readonly Seed[], settings: PulseSettings): void {
     for (const seed of seeds.toSorted((a, b) => b.worth - a.worth)) {
       if (this.#covered.length >= MOST_SEEDS || this.#believed()) return;
       if (this.#covered.some(({ from, to }) => seed.at >= from && seed.at < to)) continue;
-      this.#readFrom(seed, jitter);
+      this.#readFrom(seed, settings);
     }
   }
 
-  #readFrom({ at, length: bit }: Seed, jitter: number): void {
+  #readFrom({ at, length: bit }: Seed, settings: PulseSettings): void {
     const by = Math.max(1, Math.floor(bit / SAMPLES));
     const values = thinned(this.#signal, this.#sums, by, BASELINE_BITS * bit);
     const turned = values.slice().reverse();
@@ -92,7 +91,7 @@ export class LikelihoodReader {
     for (const width of WIDTHS) {
       const height = heightOf(values, place, length, width);
       if (height === 0) break;
-      const model = { width, noise: Math.max(quiet, (FLAW * height) ** 2), jitter };
+      const model = { width, noise: Math.max(quiet, (FLAW * height) ** 2), ...settings };
       const onward = followPulses(values, length, place, height, model);
       const back = followPulses(turned, length, values.length - 1 - place, height, model);
       const run = join(back, onward, values.length - 1, by);

@@ -1,5 +1,6 @@
 import { Ballots } from "./acceptance.ts";
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
+import type { PulseSettings } from "./follow-pulses.ts";
 import { LikelihoodReader, type Seed, seedsOf } from "./likelihood.ts";
 import { subtractMains } from "./mains.ts";
 import { findPeaks, matchPulses } from "./pulse-filter.ts";
@@ -21,9 +22,9 @@ const TELLING = { least: 0.15, most: 0.7 };
 /** Filters that are asked before zeros as good as {@link PROMISING} are read on from. */
 const FEWEST_TRIED = 2;
 const PROMISING = 10000;
-/** Standard deviation of flux changes as shares of a bit, of a good stripe and of a worn one. */
-const EVEN = 0.03;
-const WORN = 0.1;
+/** A good stripe and a steady hand; a worn stripe and a jerky hand. */
+const EVEN: PulseSettings = { jitter: 0.03, followPhase: 0.22, followLength: 0.02 };
+const WORN: PulseSettings = { jitter: 0.1, followPhase: 0.35, followLength: 0.05 };
 /**
  * Baseline of a filter. Where pulses overlap, as on track 1, the filter that tells them apart is far narrower than they are,
  * and a baseline of a few of its widths would take the pulses off with the hum.
@@ -33,6 +34,9 @@ const widthOf = (n: number, sampleRate: number) => NARROWEST * (WIDEST / NARROWE
 /** Runs shorter than this hold no track, yet tell that a card was there. */
 const SHORTEST_RUN = 30;
 
+/** Fewer ones have no characters in them. */
+export const FEWEST_ONES = 8;
+
 /** A share of a bit: noise gives runs less even than this, cards seldom do. */
 export const EVEN_RUN = 0.075;
 
@@ -40,6 +44,8 @@ export const EVEN_RUN = 0.075;
 export interface RegionTrace {
   /** Bits of the longest run of any filter. */
   longestRun: number;
+  /** Of its bits: a card has many. */
+  ones: number;
   /** Mean length of its bits, in samples. */
   cell: number;
   /** How unevenly they come, as a share of a bit. */
@@ -63,10 +69,10 @@ export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRea
  */
 export function readRegion(signal: Float64Array, sampleRate: number, observe?: RunObserver): RegionRead {
   const ballots = new Ballots();
-  const trace: RegionTrace = { longestRun: 0, cell: 0, residual: 1, ended: false };
+  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false };
   const vote = (voter: string, runs: readonly FluxRun[]) => {
     for (const run of runs) {
-      note(run, trace);
+      if (!run.margins) note(run, trace);
       const reads = readBits(run);
       observe?.(voter, run, reads);
       ballots.add(voter, reads);
@@ -175,14 +181,32 @@ function smoothed(signal: Float64Array, half: number): Float64Array {
   return from;
 }
 
-/** What the search makes of noise may be long, and is uneven. */
-const evenBits = (bits: number, residual: number) => (residual > EVEN_RUN ? bits / 10 : bits);
+/** What the search makes of noise may be long, and is uneven; what rings is even, and all zeros. */
+function worthOf(bits: number, residual: number, ones: number): number {
+  return residual > EVEN_RUN || ones < FEWEST_ONES ? bits / 10 : bits;
+}
+
+/** How far the middles of ones lie from the middle, root mean square, as a share of a bit: what rings has none. */
+function middleResidual({ edges, middles }: FluxRun): number {
+  let sum = 0;
+  let ones = 0;
+  for (const [n, middle] of middles.entries()) {
+    if (Number.isNaN(middle)) continue;
+    const start = edges[n] as number;
+    const length = (edges[n + 1] as number) - start;
+    sum += ((middle - start) / length - 0.5) ** 2;
+    ones++;
+  }
+  return ones === 0 ? 0 : Math.sqrt(sum / ones);
+}
 
 function note(run: FluxRun, trace: RegionTrace): void {
   const { bits, edges } = run;
-  const residual = timingResidual(run, 0, bits.length);
-  if (evenBits(bits.length, residual) <= evenBits(trace.longestRun, trace.residual)) return;
+  const residual = Math.max(timingResidual(run, 0, bits.length), middleResidual(run));
+  const ones = bits.reduce((sum, bit) => sum + bit, 0);
+  if (worthOf(bits.length, residual, ones) <= worthOf(trace.longestRun, trace.residual, trace.ones)) return;
   trace.longestRun = bits.length;
+  trace.ones = ones;
   trace.cell = ((edges[bits.length] as number) - (edges[0] as number)) / bits.length;
   trace.residual = residual;
   const zerosAt = (from: number) => !bits.subarray(from, from + 6).includes(1);

@@ -14,7 +14,7 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 import type { Ballot } from "./acceptance.ts";
 import { Activity } from "./activity.ts";
 import type { TrackRead } from "./read-bits.ts";
-import { EVEN_RUN, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
+import { EVEN_RUN, FEWEST_ONES, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
 import type { ReadBasis, WaveformEvent, WaveformTrack } from "./waveform-event.ts";
 
 /** What comes in. */
@@ -300,7 +300,7 @@ export class WaveformDecoder {
       }
     }
     const best = traces.reduce((a, b) => (b.longestRun > a.longestRun ? b : a));
-    if (best.longestRun < SHORTEST_CARD_RUN || best.residual > EVEN_RUN) {
+    if (best.longestRun < SHORTEST_CARD_RUN || best.residual > EVEN_RUN || best.ones < FEWEST_ONES) {
       return peak < WEAK_PEAK ? new SwipeTooWeak() : new SwipeNoCard();
     }
     if (best.cell > SLOW_CELL_SECONDS * this.#rate) return new SwipeTooSlow();
