@@ -456,7 +456,7 @@ export class ModemInput extends failure("modem_input", {
 
 export class ModemFrameDamaged extends failure("modem_frame_damaged", {
   what: "A reader's frame arrived over the sound input with errors.",
-  means: "It was dropped: its check sum is wrong. Nothing was charged.",
+  means: "It was dropped: more of it was wrong than can be corrected. Nothing was charged.",
   todo: "Swipe again. If it repeats, push the plug in whole, and bring the input's gain to where it does not clip.",
 }) {}
 

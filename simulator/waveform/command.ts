@@ -29,8 +29,8 @@ interface SwipeArguments {
 }
 
 /** Seconds of quiet around a swipe. An output that has just been opened may swallow what comes first. */
-const BEFORE = { file: 0.5, output: 1 };
-const AFTER = 0.5;
+export const BEFORE = { file: 0.5, output: 1 };
+export const AFTER = 0.5;
 
 /** `swipe`: what a bare head on a sound input records of a test card. */
 export function addSwipeCommand(program: Command): void {

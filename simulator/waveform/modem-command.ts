@@ -8,9 +8,10 @@ import { type Command, Option } from "commander";
 import { testCard, testCards } from "../cards/test-cards.ts";
 import { PUBLISHED_BDK } from "../readers/published-frames.ts";
 import { virtualReader } from "../readers/virtual-reader.ts";
-import { within } from "./command.ts";
+import { AFTER, BEFORE, within } from "./command.ts";
 import { Dice } from "./dice.ts";
 import { modemSignal } from "./modem-signal.ts";
+import { playWav } from "./play.ts";
 import { writeWav } from "./wav.ts";
 
 const KSN = Uint8Array.from([0x62, 0x99, 0x49, 0x01, 0x19, 0x00, 0x00, 0x00, 0x00, 0x01]);
@@ -32,8 +33,10 @@ interface ModemArguments {
 export function addModemCommand(program: Command): void {
   program
     .command("modem")
-    .description("write the signal of a reader with the framed modem, in which a test card is swiped, into a WAV file")
-    .requiredOption("--audio <file.wav>", "the file to write")
+    .description(
+      "what a reader with the framed modem sends of a test card: into a WAV file, or played at a sound output",
+    )
+    .requiredOption("--audio <to>", "a file that ends in .wav, or an output: hw:CARD=…, pulse:<sink>")
     .addOption(
       new Option("--family <name>", "of the frame it sends; those that encrypt do so under the published test key")
         .choices(readerFamilyNames)
@@ -50,6 +53,7 @@ export function addModemCommand(program: Command): void {
     .option("--pin", "a pin drives the line, with square waves")
     .option("--seed <number>", "the same seed gives the same file", within(0, 2 ** 31 - 1), 1)
     .action(async (given: ModemArguments) => {
+      const isFile = given.audio.endsWith(".wav");
       const baud = Number(given.baud) as Baud;
       const swiped = virtualReader(given.family, { bdk: PUBLISHED_BDK, ksn: KSN }).nextFrame(testCard(given.card));
       using frame = new SensitiveBytes(swiped);
@@ -63,13 +67,14 @@ export function addModemCommand(program: Command): void {
           clock: given.clock,
           driver: given.pin ? "pin" : "converter",
           line: { snr: given.snr, coupling: 10, gain: given.gain },
-          before: 0.5,
-          after: 0.5,
+          before: isFile ? BEFORE.file : BEFORE.output,
+          after: AFTER,
         },
         new Dice(given.seed),
       );
       payload.fill(0);
-      await writeFile(given.audio, writeWav({ sampleRate: given.rate, channels: 1, samples }));
+      const wav = writeWav({ sampleRate: given.rate, channels: 1, samples });
+      await (isFile ? writeFile(given.audio, wav) : playWav(given.audio, wav));
       process.stdout.write(
         `${given.audio}: ${(samples.length / given.rate).toFixed(2)} s, ${frame.length} bytes of ${given.family} at ${baud} Bd\n`,
       );

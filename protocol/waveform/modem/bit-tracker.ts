@@ -15,15 +15,17 @@ const CLOCK_ERROR = 0.003;
 /** Bits over which the level, and what is left of it, are averaged. */
 const SLOW = 64;
 const QUICK = 10;
-/** Below this share of its level the signal is gone. */
-const GONE = 0.3;
+/** Below this share of its level the signal is away. */
+const AWAY = 0.3;
+/** Away for so many bits, as many as can be corrected, it is gone. */
+const GONE = 64;
 
 /** One of two ways to have come here: with the line upright, or upside down. */
 interface Way {
   /** Likeness of the whole way, less that of the better one. */
   score: number;
-  /** Its last 32 bits, the latest lowest. */
-  bits: number;
+  /** Its last 32 symbols, the latest lowest. */
+  symbols: number;
 }
 
 /**
@@ -37,6 +39,8 @@ export class BitTracker {
   #level: number;
   #present: number;
   #heard = 0;
+  /** Bits for which the signal has been away. */
+  #away = 0;
   /** By sign: upright, upside down. */
   #ways: [Way, Way];
   /** How steeply the likeness of a 0 and a 1 rose at each of the last bits. */
@@ -47,7 +51,7 @@ export class BitTracker {
     this.#at = end;
     this.#level = level;
     this.#present = level;
-    const known = (score: number): Way => ({ score, bits: 0 });
+    const known = (score: number): Way => ({ score, symbols: 0 });
     this.#ways = sign === 1 ? [known(0), known(-1e9)] : [known(-1e9), known(0)];
     this.#slopes = Array.from({ length: LAG + 1 }, () => [0, 0]);
   }
@@ -59,18 +63,18 @@ export class BitTracker {
 
   /** Is the signal over? */
   get isGone(): boolean {
-    return this.#present < GONE * this.#level;
+    return this.#away > GONE;
   }
 
-  /** Bits heard so far. */
+  /** Symbols heard so far. */
   get heard(): number {
     return this.#heard;
   }
 
-  /** The last bits heard, the latest lowest: those that {@link take} has not given yet, too. */
-  get lastBits(): number {
+  /** The last symbols heard, the latest lowest: those that {@link take} has not given yet, too. */
+  get lastSymbols(): number {
     const [upright, upsideDown] = this.#ways;
-    return upright.score >= upsideDown.score ? upright.bits : upsideDown.bits;
+    return upright.score >= upsideDown.score ? upright.symbols : upsideDown.symbols;
   }
 
   /** May {@link take} be called yet? */
@@ -78,7 +82,7 @@ export class BitTracker {
     return this.#at + 3 < correlator.latest;
   }
 
-  /** Hears one more bit. @returns the bit of `DELAY` ago, once there is one */
+  /** Hears one more symbol. @returns the one of {@link DELAY} ago, once there is one */
   take(correlator: BitCorrelator): 0 | 1 | undefined {
     const { turns } = this.#code;
     const at = this.#at;
@@ -88,8 +92,8 @@ export class BitTracker {
       slope[bit] = correlator.likenessBetween(bit, at + 0.5) - correlator.likenessBetween(bit, at - 0.5);
     }
     const next: [Way, Way] = [
-      { score: Number.NEGATIVE_INFINITY, bits: 0 },
-      { score: Number.NEGATIVE_INFINITY, bits: 0 },
+      { score: Number.NEGATIVE_INFINITY, symbols: 0 },
+      { score: Number.NEGATIVE_INFINITY, symbols: 0 },
     ];
     for (const from of [0, 1] as const) {
       const way = this.#ways[from];
@@ -99,7 +103,7 @@ export class BitTracker {
         const score = way.score + sign * like[bit];
         if (score <= into.score) continue;
         into.score = score;
-        into.bits = (way.bits << 1) | bit;
+        into.symbols = (way.symbols << 1) | bit;
       }
     }
     const better = next[0].score >= next[1].score ? 0 : 1;
@@ -110,19 +114,20 @@ export class BitTracker {
     this.#heard++;
     this.#follow(next[better], better === 0 ? 1 : -1, like);
     if (this.#heard <= DELAY) return undefined;
-    return ((next[better].bits >>> DELAY) & 1) as 0 | 1;
+    return ((next[better].symbols >>> DELAY) & 1) as 0 | 1;
   }
 
   #follow(way: Way, endSign: 1 | -1, like: readonly [number, number]): void {
     const { turns, sharpness } = this.#code;
     let sign: number = endSign;
-    const latest = (way.bits & 1) as 0 | 1;
+    const latest = (way.symbols & 1) as 0 | 1;
     this.#present += (sign * turns[latest] * like[latest] - this.#present) / QUICK;
-    this.#level += (this.#present - this.#level) / SLOW;
+    this.#away = this.#present < AWAY * this.#level ? this.#away + 1 : 0;
+    if (this.#away === 0) this.#level += (this.#present - this.#level) / SLOW;
     let error = 0;
-    if (this.#heard > LAG) {
-      for (let back = 0; back <= LAG; back++) sign *= turns[((way.bits >>> back) & 1) as 0 | 1];
-      const bit = ((way.bits >>> LAG) & 1) as 0 | 1;
+    if (this.#heard > LAG && this.#away === 0) {
+      for (let back = 0; back <= LAG; back++) sign *= turns[((way.symbols >>> back) & 1) as 0 | 1];
+      const bit = ((way.symbols >>> LAG) & 1) as 0 | 1;
       const slope = (this.#slopes[(this.#heard - 1 - LAG) % this.#slopes.length] as [number, number])[bit];
       error = (sign * slope * STEPS * STEPS) / (sharpness[bit] * Math.max(this.#level, 1e-12));
       error = Math.max(-0.8, Math.min(0.8, error));
@@ -134,6 +139,6 @@ export class BitTracker {
 
   /** Overwrites the bits that it holds. */
   wipe(): void {
-    for (const way of this.#ways) way.bits = 0;
+    for (const way of this.#ways) way.symbols = 0;
   }
 }

@@ -3,7 +3,7 @@ import { SensitiveBytes } from "../../sensitive-bytes.ts";
 import { BandPass, STEPS } from "./band-pass.ts";
 import { BitCorrelator } from "./bit-correlator.ts";
 import { BitTracker } from "./bit-tracker.ts";
-import { frameLength, HEADER_BYTES, LONGEST_PAYLOAD, openFrame } from "./frame-layout.ts";
+import { type FrameHeader, LONGEST_FRAME, readBody, readHeader, SENT_HEADER } from "./frame-layout.ts";
 import { ffsk, type LineCode } from "./line-code.ts";
 import type { ModemEvent } from "./modem-event.ts";
 import { fits, type ModemLine } from "./modem-line.ts";
@@ -19,8 +19,9 @@ interface Frame {
   readonly sync: SyncFound;
   readonly tracker: BitTracker;
   bits: number;
-  /** Of the whole frame, once its header is there. */
-  length: number | undefined;
+  /** The last of them. */
+  before: number;
+  header: FrameHeader | undefined;
 }
 
 /**
@@ -31,7 +32,7 @@ export class ModemDecoder {
   readonly #code: LineCode;
   readonly #filter: BandPass;
   readonly #correlator: BitCorrelator;
-  readonly #bytes = new Uint8Array(HEADER_BYTES + LONGEST_PAYLOAD + 4);
+  readonly #bytes = new Uint8Array(LONGEST_FRAME);
   #search: SyncSearch;
   #frame: Frame | undefined;
   #events: ModemEvent[] = [];
@@ -87,49 +88,53 @@ export class ModemDecoder {
     if (this.#frame) this.#read(this.#frame);
     else {
       const sync = this.#search.look(this.#correlator);
-      if (sync) this.#frame = { sync, tracker: new BitTracker(this.#code, sync), bits: 0, length: undefined };
+      if (sync)
+        this.#frame = { sync, tracker: new BitTracker(this.#code, sync), bits: 0, before: 0, header: undefined };
     }
   };
 
   #read(frame: Frame): void {
     const { tracker, sync } = frame;
     while (this.#frame === frame && tracker.canTake(this.#correlator)) {
-      const bit = tracker.take(this.#correlator);
-      if (bit !== undefined) this.#write(frame, bit);
-      if (frame.bits === 8 * HEADER_BYTES && frame.length === undefined) {
-        frame.length = frameLength(this.#bytes);
-        if (frame.length === undefined) {
+      const symbol = tracker.take(this.#correlator);
+      if (symbol !== undefined) this.#write(frame, symbol);
+      if (frame.bits === 8 * SENT_HEADER && !frame.header) {
+        frame.header = readHeader(this.#bytes.subarray(0, SENT_HEADER));
+        if (!frame.header) {
           if (sync.strength > SURELY) this.#fail(frame, new ModemFrameDamaged({ detail: "header" }));
           else this.#forget();
           return;
         }
       }
-      if (frame.length !== undefined && tracker.heard === 8 * frame.length + HEARD_TAIL)
-        this.#close(frame, frame.length);
+      const { header } = frame;
+      if (header && tracker.heard === 8 * header.sentLength + HEARD_TAIL) this.#close(frame, header);
       else if (tracker.isGone) this.#fail(frame, new ModemFrameCut({ detail: `${frame.bits} bits` }));
     }
   }
 
-  #write(frame: Frame, bit: number): void {
+  #write(frame: Frame, symbol: number): void {
+    const bit = this.#code.symbol === "bit" ? symbol : frame.before ^ symbol;
+    frame.before = bit;
     const at = frame.bits++ >> 3;
     this.#bytes[at] = ((this.#bytes[at] as number) << 1) | bit;
   }
 
-  #close(frame: Frame, length: number): void {
+  #close(frame: Frame, header: FrameHeader): void {
     // Of the tail so much was heard that nothing more can change.
-    const last = frame.tracker.lastBits >>> HEARD_TAIL;
-    for (let left = 8 * length - frame.bits - 1; left >= 0; left--) this.#write(frame, (last >>> left) & 1);
-    const opened = openFrame(this.#bytes.subarray(0, length));
-    if (!opened) {
-      this.#fail(frame, new ModemFrameDamaged({ detail: `CRC, ${length} bytes` }));
+    const last = frame.tracker.lastSymbols >>> HEARD_TAIL;
+    for (let left = 8 * header.sentLength - frame.bits - 1; left >= 0; left--) this.#write(frame, (last >>> left) & 1);
+    const body = readBody(header, this.#bytes.subarray(SENT_HEADER, header.sentLength));
+    if (!body) {
+      this.#fail(frame, new ModemFrameDamaged({ detail: `${header.payloadBytes} bytes` }));
       return;
     }
     this.#events.push({
       kind: "frame",
       ...this.#extent(frame),
-      messageKind: opened.kind,
-      payload: new SensitiveBytes(opened.payload),
+      messageKind: header.kind,
+      payload: new SensitiveBytes(body.payload),
       strength: frame.sync.strength,
+      corrected: header.corrected + body.corrected,
     });
     this.#forget();
   }

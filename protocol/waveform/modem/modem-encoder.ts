@@ -6,19 +6,26 @@ import { fits, type ModemLine } from "./modem-line.ts";
 const WORD_BITS = 32;
 
 /**
- * The bits of a whole frame in the order in which they are sent, from preamble to tail, one an element. Holds the payload.
+ * The symbols of a whole frame in the order in which they are sent, from preamble to tail, one an element. Holds the payload.
  * @param messageKind 0 to 255
  * @param payload up to 1024 bytes
  * @throws RangeError for a longer one
  */
-export function frameBits(messageKind: number, payload: Uint8Array): Uint8Array {
+export function frameSymbols(messageKind: number, payload: Uint8Array, code: LineCode = ffsk): Uint8Array {
   const bytes = frameBytes(messageKind, payload);
-  const bits = new Uint8Array(2 * WORD_BITS + 8 * bytes.length + TAIL_BITS);
-  bits.set(bitsOf(PREAMBLE, WORD_BITS));
-  bits.set(bitsOf(SYNC, WORD_BITS), WORD_BITS);
-  for (const [n, byte] of bytes.entries()) bits.set(bitsOf(byte, 8), 2 * WORD_BITS + 8 * n);
+  const symbols = new Uint8Array(2 * WORD_BITS + 8 * bytes.length + TAIL_BITS);
+  symbols.set(bitsOf(PREAMBLE, WORD_BITS));
+  symbols.set(bitsOf(SYNC, WORD_BITS), WORD_BITS);
+  let at = 2 * WORD_BITS;
+  let before = 0;
+  for (const byte of bytes) {
+    for (const bit of bitsOf(byte, 8)) {
+      symbols[at++] = code.symbol === "bit" ? bit : bit ^ before;
+      before = bit;
+    }
+  }
   bytes.fill(0);
-  return bits;
+  return symbols;
 }
 
 /**
@@ -29,22 +36,27 @@ export function frameBits(messageKind: number, payload: Uint8Array): Uint8Array 
  */
 export function modulate(messageKind: number, payload: Uint8Array, line: ModemLine): Float32Array {
   if (!fits(line)) throw new ModemInput({ detail: `${line.sampleRate} Hz, ${line.baud} Bd` });
-  const bits = frameBits(messageKind, payload);
-  const signal = new Float32Array(Math.ceil((bits.length * line.sampleRate) / line.baud));
-  drawBits(bits, line.sampleRate / line.baud, ffsk, signal);
-  bits.fill(0);
+  const symbols = frameSymbols(messageKind, payload);
+  const signal = new Float32Array(Math.ceil((symbols.length * line.sampleRate) / line.baud));
+  drawSymbols(symbols, line.sampleRate / line.baud, ffsk, signal);
+  symbols.fill(0);
   return signal;
 }
 
-/** Draws bits as a line code has them, from upright. @param bits one an element @param bitLength in samples */
-export function drawBits(bits: Uint8Array, bitLength: number, code: LineCode, into: Float32Array | Float64Array): void {
+/** Draws symbols as a line code has them, from upright. @param symbols one an element @param length of each, in samples */
+export function drawSymbols(
+  symbols: Uint8Array,
+  length: number,
+  { shapes, turns }: LineCode,
+  into: Float32Array | Float64Array,
+): void {
   let sign = 1;
   let sample = 0;
-  for (const [n, value] of bits.entries()) {
-    const bit = value as 0 | 1;
-    for (; sample < into.length && sample < (n + 1) * bitLength; sample++) {
-      into[sample] = sign * code.shapes[bit](sample / bitLength - n);
+  for (const [n, value] of symbols.entries()) {
+    const symbol = value as 0 | 1;
+    for (; sample < into.length && sample < (n + 1) * length; sample++) {
+      into[sample] = sign * shapes[symbol](sample / length - n);
     }
-    sign *= code.turns[bit];
+    sign *= turns[symbol];
   }
 }

@@ -5,18 +5,19 @@ import { bauds } from "@swipewire/protocol/waveform/modem/modem-line";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { cpuSeconds } from "../waveform/grid.ts";
 import { type SoundName, soundOf, sounds } from "../waveform/no-cards.ts";
-import { CLOCK_STEPS, NOISE_STEPS, noisy, strains } from "./conditions.ts";
+import { codings, tryCoding } from "./coding.ts";
+import { CLOCK_STEPS, codingStrains, NOISE_STEPS, noisy, strains } from "./conditions.ts";
 import { PAYLOAD_BYTES, type Tally, tryFrames } from "./frame-trial.ts";
 import { lineCodes } from "./line-codes.ts";
 import { MINIMODEM_RATE, Minimodem } from "./minimodem.ts";
 
 const USAGE = `npm run bench -- modem [options]
-  --parts x,y       of choice, noise, clock, speed, silence (default all)
+  --parts x,y       of choice, coding, noise, clock, speed, silence (default all)
   --frames N        of each condition (default 40)
   --seed S          (default 1)
   --hours H         of each sound that holds no frame (default 0.02)`;
 
-const PARTS = ["choice", "noise", "clock", "speed", "silence"];
+const PARTS = ["choice", "coding", "noise", "clock", "speed", "silence"];
 const SOUND_SECONDS = 60;
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -52,12 +53,21 @@ export function modem(args: readonly string[]): void {
   say(`Node ${process.version}, ${process.arch}; seed ${seed}, ${frames} frames of ${PAYLOAD_BYTES} bytes a condition`);
 
   if (parts.includes("choice")) {
-    say("\nLine codes, frames read; 1200 Bd at 44.1 kHz and -4 dB unless said\n");
+    say("\nLine codes, frames read; 1200 Bd at 44.1 kHz and -8 dB unless said\n");
     const names = Object.keys(lineCodes);
     row(["condition", ...names]);
     row(["---", ...names.map(() => "---:")]);
     for (const { name, of } of strains) {
       row([name, ...Object.values(lineCodes).map((code) => percent(counted(tryFrames(of, frames, seed, code))))]);
+    }
+  }
+  if (parts.includes("coding")) {
+    say("\nCodings, frames read at 44.1 kHz; crackle: contact lost so often a second, for 2 ms in the mean\n");
+    row(["condition", "Reed-Solomon as specified, 1200 Bd", ...codings.map(({ name }) => name)]);
+    row(["---", "---:", ...codings.map(() => "---:")]);
+    for (const { name, of } of codingStrains) {
+      const specified = percent(counted(tryFrames({ ...of, baud: 1200 }, frames, seed, ffsk)));
+      row([name, specified, ...codings.map((coding) => percent(tryCoding(coding, of, frames, seed)))]);
     }
   }
   if (parts.includes("noise")) {

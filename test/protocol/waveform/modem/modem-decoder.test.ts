@@ -111,30 +111,45 @@ t.test("a frame is told with its place, within a few bits of its end", async (t)
   t.equal(frame.kind, "frame");
 });
 
-t.test("a wrong bit is a damaged frame, and the next frame is read", async (t) => {
+t.test("as many wrong bytes as can be corrected are, more are a damaged frame; the next frame is read", async (t) => {
   const good = modulate(KIND, bytesOf("good"), LINE);
   const bit = LINE.sampleRate / LINE.baud;
-  for (const at of [64 + 40, 64 + 3]) {
+  const HEADER_AT = 64 * bit;
+  const BODY_AT = (64 + 8 * 12) * bit;
+  for (const [from, bytes, isRead] of [
+    [HEADER_AT, 3, true],
+    [HEADER_AT, 6, false],
+    [BODY_AT, 7, true],
+    [BODY_AT, 10, false],
+  ] as const) {
     const bad = good.slice();
-    // Half a wave more or less: the tone of the other bit in the place of one.
-    const other = modulate(KIND, bytesOf("bad!"), LINE);
-    const from = Math.round(at * bit);
-    bad.set(other.subarray(from, from + Math.round(9 * bit)), from);
-    bad.subarray(from, from + Math.round(9 * bit)).forEach((value, n, all) => {
-      all[n] = -value;
+    bad.subarray(from, from + 8 * bytes * bit).forEach((_, n, all) => {
+      all[n] = Math.sin(1.25 * 2 * Math.PI * (n / bit));
     });
     const joined = Float32Array.from([...bad, ...new Float32Array(4000), ...good]);
-    t.strictSame(hear(joined), ["modem_frame_damaged", `1 ${hex(bytesOf("good"))}`], `bit ${at}`);
+    const sent = `1 ${hex(bytesOf("good"))}`;
+    t.strictSame(hear(joined), [isRead ? sent : "modem_frame_damaged", sent], `${bytes} bytes at ${from}`);
   }
 });
 
-t.test("a frame that stops midway is told at once, and at the end of the stream", async (t) => {
+t.test("what was corrected is told", async (t) => {
+  const signal = modulate(KIND, bytesOf("good"), LINE);
+  const wrong = (from: number, to: number) => {
+    const decoder = new ModemDecoder(LINE);
+    const [event] = [...decoder.push(signal.map((value, n) => (n < from || n >= to ? value : 0))), ...decoder.flush()];
+    return event?.kind === "frame" && event.corrected;
+  };
+  t.equal(wrong(0, 0), 0);
+  t.ok(Number(wrong(1200, 1300)) > 0);
+});
+
+t.test("a frame that stops midway is told soon, and at the end of the stream", async (t) => {
   const signal = modulate(KIND, new Uint8Array(500), LINE);
   const cut = signal.subarray(0, signal.length >> 1);
   t.strictSame(hear(cut), ["modem_frame_cut"]);
   const decoder = new ModemDecoder(LINE);
-  const quiet = noise(0.03 * LINE.sampleRate, 1e-3, new Dice(1));
-  t.strictSame(told([...decoder.push(cut), ...decoder.push(quiet)]), ["modem_frame_cut"], "30 ms later");
+  const quiet = noise(0.06 * LINE.sampleRate, 1e-3, new Dice(1));
+  t.strictSame(told([...decoder.push(cut), ...decoder.push(quiet)]), ["modem_frame_cut"], "60 ms later");
   t.strictSame(told(decoder.push(modulate(KIND, bytesOf("next"), LINE))), []);
   t.strictSame(told(decoder.flush()), [`1 ${hex(bytesOf("next"))}`]);
 });

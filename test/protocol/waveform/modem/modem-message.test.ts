@@ -19,6 +19,7 @@ const frameOf = (messageKind: number, payload: Uint8Array): ModemFrame => ({
   messageKind,
   payload: SensitiveBytes.copyOf(payload),
   strength: 1,
+  corrected: 0,
 });
 
 t.test("CRC-32 is IEEE 802.3's", async (t) => {
