@@ -21,10 +21,13 @@ import type { KeyStore } from "./key-store.ts";
 /** Operates on keys, wherever they are held. */
 export class KeyVault implements KeyStore {
   readonly #holder: KeyHolder;
+  readonly #refresh: () => Promise<boolean>;
   #working: WorkingKeys<WorkingKey> | undefined;
 
-  constructor(holder: KeyHolder) {
+  /** @param refresh has the holder take over what another process has changed, and says whether it has */
+  constructor(holder: KeyHolder, refresh: () => Promise<boolean>) {
     this.#holder = holder;
+    this.#refresh = refresh;
   }
 
   list(): readonly KeyRecord[] {
@@ -53,7 +56,9 @@ export class KeyVault implements KeyStore {
 
   async decryptEnvelope(jwe: string): Promise<SensitiveBytes> {
     const kid = kidOf(jwe);
-    const key = this.#envelopeKeys().find(({ name }) => name === kid);
+    const find = () => this.#envelopeKeys().find(({ name }) => name === kid);
+    // Another process may have made it a moment ago, and another gateway told a terminal of it.
+    const key = find() ?? ((await this.#refresh().catch(() => false)) ? find() : undefined);
     if (!key) throw new EnvelopeKeyUnknown();
     return new SensitiveBytes(await this.#holder.openEnvelope(key, jwe));
   }

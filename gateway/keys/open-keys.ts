@@ -41,11 +41,12 @@ async function holderOf(keys: GatewayConfig["keys"], secret: SensitiveBytes, { r
 }
 
 function opened(source: SecretSource, holder: KeyHolder, services: KeyServices): OpenedKeys {
-  const vault = new KeyVault(holder);
+  const refresh = () => holder.refresh(() => readStoreSecret(source));
+  const vault = new KeyVault(holder, refresh);
   return {
     store: vault,
     custody: new KeyCustody({ holder, ...services }),
-    refresh: () => holder.refresh(() => readStoreSecret(source)),
+    refresh,
     close: () => vault.close(),
   };
 }

@@ -159,6 +159,12 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
     await t.rejects(running.store.decryptEnvelope(await sealed(old)), { code: "envelope_key_unknown" });
     t.same(running.store.acquirerMac(new Uint8Array(8)), mac);
     t.equal(await running.refresh(), false);
+
+    await command.custody.rotateEnvelopeKey();
+    const [newest] = command.store.sealingKeys();
+    t.not(running.store.sealingKeys()[0]?.kid, newest?.kid);
+    t.equal((await running.store.decryptEnvelope(await sealed(newest))).length, 7, "looked for when it is needed");
+    t.equal(running.store.sealingKeys()[0]?.kid, newest?.kid);
   });
 
   t.test("opens the published requests of TDES DUKPT, by the longest KSN prefix", async (t) => {
