@@ -1,7 +1,5 @@
+import { readReports } from "./endpoint-reports.ts";
 import type { ReportDevice, ReportListener } from "./report-transport.ts";
-
-/** A card is some hundred keys; one report each, and one for the key's release. */
-const WAITING = 4;
 
 /** Loaded when it is first needed: without libudev it cannot be, and the other readers go on. */
 const library = async () => (await import("usb")).usb;
@@ -31,17 +29,10 @@ export async function openKeyboard(address: string, listener: ReportListener): P
     claimed.claim();
     const endpoint = claimed.endpoints.find(({ direction }) => direction === "in");
     if (!endpoint) throw new Error("no endpoint towards the host");
-    const source = endpoint as import("usb").InEndpoint;
-    let failed = false;
-    source.on("data", (report: Buffer) => listener.report(report));
-    source.on("error", () => {
-      if (!failed) listener.failed();
-      failed = true;
-    });
-    source.startPoll(WAITING, source.descriptor.wMaxPacketSize);
+    const end = readReports(endpoint as import("usb").InEndpoint, listener);
     return {
       async close() {
-        if (source.pollActive) await new Promise<void>((resolve) => source.stopPoll(resolve));
+        await end();
         await claimed.releaseAsync().catch(() => {});
         try {
           if (driven) claimed.attachKernelDriver();
