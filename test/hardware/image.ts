@@ -30,11 +30,18 @@ export function buildImage(folder: string): MachineImage {
 }
 
 function keyOf(release: string): string {
-  const hash = createHash("sha256")
-    .update(process.version)
-    .update(execFileSync("dpkg-query", ["--show", ...packages]));
+  const hash = createHash("sha256").update(process.version).update(installedPackages());
   for (const source of ["initramfs.ts", "kernel-package.ts"]) hash.update(readFileSync(here(source)));
   return `${release}-${hash.digest("hex").slice(0, 16)}`;
+}
+
+/** With their versions. @throws where one is missing */
+function installedPackages(): Buffer {
+  try {
+    return execFileSync("dpkg-query", ["--show", ...packages]);
+  } catch (cause) {
+    throw new Error(`the test needs Debian's packages: apt-get install ${packages.join(" ")}`, { cause });
+  }
 }
 
 function keep(release: string, kept: string): void {

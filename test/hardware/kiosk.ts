@@ -1,13 +1,18 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
-import { udevRules } from "@swipewire/daemon/readers/udev-rules";
+import { promisify } from "node:util";
 import type { SessionCommand, SessionView } from "@swipewire/protocol/messages/local-session";
 import { WebSocket } from "ws";
 import type { Machine } from "./machine.ts";
 
+const exec = promisify(execFile);
+
 /** An emulated processor is slow, and a busy host makes it slower. Nothing here is expected to take a tenth of it. */
-const LIMIT = 90_000;
+const LIMIT = 60_000;
+const HOST_DAEMON = join(import.meta.dirname, "../../daemon/bin/swipewire-daemon.js");
 const DAEMON = "/opt/swipewire/node_modules/@swipewire/daemon/bin/swipewire-daemon.js";
 /** Emulation translates machine code when it first meets it: code that is compiled again and again costs more than it saves. */
 const NODE = ["node", "--no-opt", "--no-maglev"];
@@ -16,6 +21,14 @@ const AS_USER = ["/usr/bin/setpriv", "--reuid=kiosk", "--regid=swipewire", "--in
 const HOME = "/home/kiosk";
 const CONFIG = `${HOME}/daemon.json`;
 const RULES = "/etc/udev/rules.d/70-swipewire.rules";
+
+export interface Installation {
+  readonly gatewayUrl: string;
+  /** One-time, for the enrolment. */
+  readonly token: string;
+  /** Readers that the daemon would not know by itself, as its config has them. */
+  readonly profiles: readonly object[];
+}
 
 export interface LogLine {
   readonly msg: string;
@@ -36,23 +49,27 @@ export class Kiosk {
   #view: SessionView | undefined;
   #changed = Promise.withResolvers<void>();
   #pid = "";
-  #gone: Promise<unknown> = Promise.resolve();
+  #gone: Promise<unknown[]> = Promise.resolve([]);
 
   constructor(machine: Machine, port: number) {
     this.#machine = machine;
     this.#port = port;
   }
 
-  /** What an operator does once: udev's rules, the config, the enrolment. */
-  async install(options: { gatewayUrl: string; token: string; readers: readonly object[] }): Promise<void> {
+  /** What an operator does once: the config, udev's rules, the enrolment. */
+  async install({ gatewayUrl, token, profiles }: Installation): Promise<void> {
     const machine = this.#machine;
     await machine.run("mkdir", "-p", HOME, "/etc/udev/rules.d");
-    await machine.write(RULES, udevRules("swipewire"));
-    await machine.run("udevadm", "control", "--reload");
-    const config = { stateDir: "state", localApi: { port: this.#port }, readers: options.readers };
+    const config = { stateDir: "state", localApi: { port: this.#port }, profiles };
     await machine.write(CONFIG, JSON.stringify(config));
     await machine.run("chown", "-R", "kiosk:swipewire", HOME);
-    const address = ["--gateway", options.gatewayUrl, "--token", options.token, "--name", "Kiosk"];
+    // The same program prints the same rules there, at ten times the price.
+    const { stdout: rules } = await exec(process.execPath, [HOST_DAEMON, "udev-rules"], {
+      env: { SWIPEWIRE_DAEMON_PROFILES: JSON.stringify(profiles) },
+    });
+    await machine.write(RULES, rules);
+    await machine.run("udevadm", "control", "--reload");
+    const address = ["--gateway", gatewayUrl, "--token", token, "--name", "Kiosk"];
     await machine.run(...AS_USER, ...NODE, DAEMON, "enrol", "--config", CONFIG, ...address);
     this.#token = (await machine.run("cat", `${HOME}/state/pairing-token`)).trim();
     await machine.reachMachine(this.#port);
@@ -81,10 +98,16 @@ export class Kiosk {
     await this.untilView("the gateway", ({ gateway }) => gateway);
   }
 
-  /** SIGTERM. */
-  async stop(): Promise<void> {
+  /** SIGTERM. @returns its exit status */
+  async stop(): Promise<unknown> {
     await this.#machine.run("kill", this.#pid);
-    await this.#gone;
+    const [status] = await this.#gone;
+    return status;
+  }
+
+  /** The user and group that it runs as. */
+  async identity(): Promise<string> {
+    return (await this.#machine.run("stat", "-c", "%U:%G", `/proc/${this.#pid}`)).trim();
   }
 
   get log(): string {

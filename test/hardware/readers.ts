@@ -2,7 +2,7 @@ import { systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import { type VirtualReader, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
-import { readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import { type ReaderKind, readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
 import type { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import type { Machine } from "./machine.ts";
@@ -18,6 +18,13 @@ export interface CabledReader {
   reports(card: string): Uint8Array[];
 }
 
+/** One of the simulator's kinds. */
+export function kindOf(name: string): ReaderKind {
+  const kind = readerKinds.find((kind) => kind.name === name);
+  if (!kind) throw new RangeError(`no kind is called ${name}`);
+  return kind;
+}
+
 export class ReaderShelf {
   readonly #machine: Machine;
   readonly #server: UsbipServer;
@@ -28,10 +35,8 @@ export class ReaderShelf {
     this.#server = server;
   }
 
-  /** A new reader of one of the simulator's kinds. No two have the same KSN. */
-  take(name: string, serialNumber?: string): CabledReader {
-    const kind = readerKinds.find((kind) => kind.name === name);
-    if (!kind) throw new RangeError(`no kind is called ${name}`);
+  /** A new reader. No two have the same KSN. */
+  take(kind: ReaderKind, serialNumber?: string): CabledReader {
     const busId = `1-${++this.#made}`;
     const usb = new UsbReader({ kind, clock: systemClock, ...(serialNumber !== undefined && { serialNumber }) });
     const card: VirtualReader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn: ksnOf(this.#made) });
@@ -51,7 +56,12 @@ export class ReaderShelf {
   }
 }
 
-/** The device's number is above the 21 bits of its counter (X9.24-1:2009 A.1). */
+/** Of what the simulated gateway has keys for: the leading 7 bytes. */
+const PREFIXES = ["FFFF9876543210", "62994901190000"];
+
+/** Three bits of the device's number are above the 21 of its counter (X9.24-1:2009 A.1). @param device below 16 */
 function ksnOf(device: number): Uint8Array {
-  return Uint8Array.of(0xff, 0xff, 0x98, 0x76, 0x54, 0x32, device, 0xe0, 0, 0);
+  const prefix = PREFIXES[device >> 3];
+  if (prefix === undefined) throw new RangeError("more readers than keys");
+  return Uint8Array.of(...Buffer.from(prefix, "hex"), (device & 7) << 5, 0, 0);
 }

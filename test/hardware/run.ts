@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { systemRandom } from "@swipewire/protocol/random";
 import { Millis, systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
@@ -10,17 +10,19 @@ import { startCentre } from "@swipewire/simulator/demo/system";
 import { typingPayer } from "@swipewire/simulator/phone/payer";
 import { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { pino } from "pino";
-import t from "tap";
+import t, { type Test } from "tap";
 import { buildImage } from "./image.ts";
 import { Kiosk } from "./kiosk.ts";
 import { Machine } from "./machine.ts";
-import { type CabledReader, ReaderShelf } from "./readers.ts";
+import { type CabledReader, kindOf, ReaderShelf } from "./readers.ts";
 
 const HOST = "127.0.0.1";
 const PHONE = "+8613800000000";
 const clock = systemClock;
 const random = systemRandom;
 const say = (line: string) => process.stderr.write(`${line}\n`);
+/** The simulator's line reader: not known to the daemon, but for its config. */
+const LINE_READER = { name: "Line reader", vendorId: "1209", productId: "0002", shownAs: "serial", family: "ascii" };
 const begun = Date.now();
 const lap = (what: string) => say(`${((Date.now() - begun) / 1000).toFixed(1)} s  ${what}`);
 
@@ -61,10 +63,11 @@ t.teardown(async () => {
 });
 
 const shelf = new ReaderShelf(machine, server);
+const take = (kind: string, serialNumber?: string) => shelf.take(kindOf(kind), serialNumber);
 let orders = 0;
 
-/** A payment by a swipe of this reader. */
-async function pay(reader: CabledReader, card: string) {
+/** A payment by a card without a PIN, unless another is named. */
+async function pay(reader: CabledReader, { card = "visa-no-pin", swipe = () => reader.swipe(card) } = {}) {
   const { shop, bank, phones } = centre;
   const charged = bank.books.charged(card);
   const amount = 1000 + ++orders * 100;
@@ -74,36 +77,157 @@ async function pay(reader: CabledReader, card: string) {
   await kiosk.untilView("the order", ({ step }) => step === "confirm");
   await kiosk.command({ do: "confirm" });
   await kiosk.untilView("the word to swipe", ({ step }) => step === "swipe");
-  const taken = await reader.swipe(card);
-  const { card: seen } = await kiosk.untilView("the swipe", ({ step }) => step === "card");
+  const taken = await swipe();
+  await kiosk.untilView("the swipe", ({ step }) => step === "card");
   const { pin } = testCard(card);
   if (pin) phones.phone(PHONE).script = typingPayer(Uint8Array.of(...pin, 0x23), Millis(1), Millis(1));
   await kiosk.command({ do: "card", pin: pin !== undefined, ...(pin && { phone: PHONE }) });
   const { result } = await kiosk.untilView("the result", ({ step }) => step === "result");
   await kiosk.command({ do: "finish" });
-  return {
-    taken,
-    maskedPan: seen?.maskedPan,
-    outcome: result?.outcome,
-    charged: bank.books.charged(card) - charged - amount,
-  };
+  lap(`paid, order ${orders}`);
+  return { taken, outcome: result?.outcome, overcharged: bank.books.charged(card) - charged - amount };
 }
+const PAID = { taken: true, outcome: "approved", overcharged: 0 } as const;
 
 const connected = (reader: string) =>
   kiosk.untilLog(`${reader} to connect`, (line) => line.msg === "reader connected" && line.reader === reader);
+const disconnected = async (reader: string) => {
+  const { reason } = await kiosk.untilLog(
+    `${reader} to disconnect`,
+    (line) => line.msg === "reader disconnected" && line.reader === reader,
+  );
+  return reason;
+};
 
-await t.test("a HID POS reader is found, and a card is paid with", async (t) => {
-  const { token } = await centre.gateway.terminals.issueEnrolmentToken();
+/** What the kernel calls the port of the reader with this serial number. */
+async function portOf(serialNumber: string): Promise<string> {
+  const file = await machine.run("sh", "-c", `grep -lx ${serialNumber} /sys/bus/usb/devices/*/serial`);
+  return basename(dirname(file.trim()));
+}
+
+/** Who may open the device file of the reader with this serial number. */
+async function accessTo(serialNumber: string, file: "hidraw" | "ttyACM" | "bus"): Promise<string> {
+  const port = await portOf(serialNumber);
+  const find = `for f in /sys/bus/usb/devices/${port}/uevent $(find -L /sys/bus/usb/devices/${port}:* -maxdepth 4 -path '*/${file}*/uevent' 2>/dev/null)`;
+  const path = `n=$(sed -n s/^DEVNAME=//p $f); case $n in *${file}*) stat -c '%U:%G %a' /dev/$n; break;; esac`;
+  return (await machine.run("sh", "-c", `${find}; do ${path}; done`)).trim();
+}
+
+const inputDevices = () => machine.run("cat", "/proc/bus/input/devices");
+
+/** They share a machine and a terminal: after one that failed, the next would only fail differently. */
+const scenario = (name: string, test: (t: Test) => Promise<void>) =>
+  t.test(name, t.passing() ? {} : { skip: "one before it failed" }, test);
+
+await scenario("an ordinary user enrols the daemon and runs it", async (t) => {
   const { gateway } = centre;
+  const { token } = await gateway.terminals.issueEnrolmentToken();
   for (const url of [gateway.httpUrl, gateway.brokerUrl]) await machine.reachHost(Number(new URL(url).port));
-  await kiosk.install({ gatewayUrl: gateway.httpUrl, token, readers: [] });
+  await kiosk.install({ gatewayUrl: gateway.httpUrl, token, profiles: [LINE_READER] });
   lap("daemon enrolled");
   await kiosk.start();
   lap("daemon started");
-  const reader = shelf.take("hid-msr", "SW-1");
-  await reader.plug();
-  t.match(await connected("HID POS magnetic stripe reader, serial number SW-1"), { family: "hid-msr" });
-  lap("connected");
-  t.match(await pay(reader, "unionpay-debit"), { taken: true, outcome: "approved", charged: 0 });
-  lap("paid");
+  t.equal(await kiosk.identity(), "kiosk:swipewire");
+});
+
+for (const [kind, profile, family, file, card] of [
+  ["hid-msr", "HID POS magnetic stripe reader", "hid-msr", "hidraw", "unionpay-debit"],
+  ["magtek", "MagTek MagneSafe HID", "magtek-magnesafe", "hidraw", "unionpay-debit-19"],
+  ["idtech", "ID TECH", "idtech", "hidraw", "visa-no-pin"],
+  ["idtech-serial", "ID TECH serial over USB", "idtech", "ttyACM", "visa-no-pin"],
+  ["lines", LINE_READER.name, "ascii", "ttyACM", "visa-no-pin"],
+  ["keyboard", "MagTek keyboard emulation", "magtek-keyboard", "bus", "visa-no-pin"],
+] as const) {
+  await scenario(
+    `${kind}: found, opened, paid with, pulled out in the middle of a swipe, plugged in again`,
+    async (t) => {
+      const serialNumber = `SW-${kind}`;
+      const name = `${profile}, serial number ${serialNumber}`;
+      const reader = take(kind, serialNumber);
+      await reader.plug();
+      t.match(await connected(name), { family });
+      t.equal(await accessTo(serialNumber, file), "root:swipewire 660");
+      t.match(await pay(reader, { card }), PAID);
+      const interrupted = async () => {
+        const reports = reader.reports(card);
+        const half = reports.slice(0, Math.ceil(reports.length / 2));
+        // One report is a whole swipe.
+        if (reports.length > 1) t.ok(await reader.usb.sendReports(half), "half of a swipe");
+        reader.unplug();
+        t.equal(await disconnected(name), "unplugged");
+        await reader.plug();
+        t.match(await connected(name), { family });
+        return reader.swipe(card);
+      };
+      t.match(await pay(reader, { card, swipe: interrupted }), PAID);
+      reader.usb.stall();
+      if (kind === "keyboard") {
+        t.equal(await disconnected(name), "failed");
+        await connected(name);
+      }
+      t.match(await pay(reader, { card }), PAID, "after a stall");
+      if (kind === "keyboard") t.notMatch(await inputDevices(), /Keyboard Swipe Reader/, "nothing is typed");
+      reader.unplug();
+      t.equal(await disconnected(name), "unplugged");
+    },
+  );
+}
+
+await scenario("two alike readers are told apart, and keep their names on other ports", async (t) => {
+  const [left, right] = [take("magtek", "LEFT"), take("magtek", "RIGHT")];
+  const names = ["LEFT", "RIGHT"].map((serialNumber) => `MagTek MagneSafe HID, serial number ${serialNumber}`);
+  const [leftName = "", rightName = ""] = names;
+  await left.plug();
+  await connected(leftName);
+  const port = await portOf("LEFT");
+  left.unplug();
+  t.equal(await disconnected(leftName), "unplugged");
+  await right.plug();
+  await connected(rightName);
+  t.equal(await portOf("RIGHT"), port, "on the port of the other");
+  await left.plug();
+  await connected(leftName);
+  t.not(await portOf("LEFT"), port);
+  t.match(await pay(left), PAID);
+  t.match(await pay(right), PAID);
+  right.unplug();
+  t.equal(await disconnected(rightName), "unplugged");
+  t.match(await pay(left), PAID);
+  left.unplug();
+  t.equal(await disconnected(leftName), "unplugged");
+});
+
+await scenario("alike readers without serial numbers are named by their ports", async (t) => {
+  const readers = [take("keyboard"), take("keyboard")];
+  const names: string[] = [];
+  for (const reader of readers) {
+    await reader.plug();
+    const { reader: name = "" } = await kiosk.untilLog("a keyboard reader", ({ msg }) => msg === "reader connected");
+    names.push(name);
+    t.match(name, /^MagTek keyboard emulation, port \d+-\d+$/);
+  }
+  t.equal(new Set(names).size, 2);
+  for (const reader of readers) t.match(await pay(reader), PAID);
+  readers[0]?.unplug();
+  t.equal(await disconnected(names[0] ?? ""), "unplugged");
+});
+
+await scenario("a device that is no reader is left to the system", async (t) => {
+  const stranger = shelf.take({ ...kindOf("magtek"), vendorId: 0x1209, productId: 0x0099 }, "STRANGER");
+  await stranger.plug();
+  const neighbour = take("hid-msr", "NEIGHBOUR");
+  await neighbour.plug();
+  await connected("HID POS magnetic stripe reader, serial number NEIGHBOUR");
+  t.equal(await accessTo("STRANGER", "hidraw"), "root:root 600");
+});
+
+await scenario("the daemon stops, and gives the keyboard back", async (t) => {
+  t.notMatch(await inputDevices(), /Keyboard Swipe Reader/);
+  t.equal(await kiosk.stop(), 0);
+  t.match(await inputDevices(), /Keyboard Swipe Reader/);
+});
+
+await scenario("the kernel has the loopback sound card that an audio reader can be played into", async (t) => {
+  await machine.run("modprobe", "snd-aloop");
+  t.match(await machine.run("cat", "/proc/asound/cards"), /Loopback/);
 });
