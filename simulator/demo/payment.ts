@@ -71,7 +71,8 @@ export async function pay(
   const frame = reader.nextFrame(visit.card);
   transport.deliver(frame);
   const swiped = await until(session, "card");
-  report(7, `${reader.family} frame of ${frame.length} bytes, card ${swiped.card?.maskedPan ?? "not shown"}`);
+  const { maskedPan = "not shown", scheme } = swiped.card ?? {};
+  report(7, `${reader.family} frame of ${frame.length} bytes, card ${maskedPan}${scheme ? `, ${scheme}` : ""}`);
   frame.fill(0);
   report(8, `${pinByServiceCode(swiped)}; ${visit.pin ? "the payer gives a phone number" : "the payer says no"}`);
 
