@@ -164,6 +164,21 @@ t.test(
   },
 );
 
+t.test(
+  "goes back to the older key when the gateway's store was restored from a copy without the newer one",
+  async (t) => {
+    const f = await begin(t);
+    const daemon = await f.start();
+    const first = f.newest();
+    await f.custody.rotateEnvelopeKey();
+    await f.learn(daemon);
+    t.not(daemon.recipient.kid, first);
+    await f.custody.remove(f.newest());
+    await f.learn(daemon);
+    t.equal(daemon.recipient.kid, first);
+  },
+);
+
 t.test("an answer that is not the gateway's changes nothing", async (t) => {
   const f = await begin(t);
   const stranger = await begin(t);
