@@ -5,7 +5,7 @@ import type { ReadBasis } from "./waveform-event.ts";
 const SURE_TIMING = 0.09;
 
 /** What was read from the signal's likelihood must be so much likelier than the nearest others, as a logarithm. */
-const SURE_MARGIN = 3;
+const SURE_MARGIN = 3.5;
 
 /** What all filters together say about one pass of a track. */
 export interface Ballot {

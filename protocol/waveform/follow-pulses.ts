@@ -7,6 +7,8 @@ export interface PulseSettings {
   /** How fast the clock follows the hand: share of what a bit is off that its end, and its length, is moved by. */
   readonly followPhase: number;
   readonly followLength: number;
+  /** Standard deviation of a single bit's height, as a share of it: where the stripe is scratched. */
+  readonly fading: number;
 }
 
 /** How the pulses of a swipe look. */
@@ -24,6 +26,10 @@ const HOPELESS = 24;
 const HISTORY = 6;
 /** The window of a bit begins so much of a bit before it, and ends as much before the next one. */
 const AHEAD = 0.3;
+/** The stripe never fades to less than this share. */
+const FAINTEST = 0.08;
+/** Bits before one whose fit tells how far the model holds there. */
+const MISFIT_BITS = 4;
 /** Samples that are looked at for one bit at most. */
 const WINDOW = 256;
 const FOLLOW_HEIGHT = 0.04;
@@ -40,6 +46,8 @@ class Survivors {
   readonly score: Float64Array;
   /** How far the nearest rival that would have gone on alike lay behind, at this bit. */
   readonly margin: Float64Array;
+  /** Mean square of what the model leaves of the signal in this bit, over the noise's variance. */
+  readonly misfit: Float64Array;
   readonly silent: Int32Array;
   readonly past: Float64Array;
   readonly bits: Int32Array;
@@ -54,6 +62,7 @@ class Survivors {
     this.height = new Float64Array(capacity);
     this.score = new Float64Array(capacity);
     this.margin = new Float64Array(capacity);
+    this.misfit = new Float64Array(capacity);
     this.silent = new Int32Array(capacity);
     this.past = new Float64Array(capacity * HISTORY);
     this.bits = new Int32Array(capacity);
@@ -71,6 +80,7 @@ class Survivors {
     this.length[to] = from.length[index] as number;
     this.height[to] = from.height[index] as number;
     this.score[to] = from.score[index] as number;
+    this.misfit[to] = from.misfit[index] as number;
     this.silent[to] = from.silent[index] as number;
     this.bits[to] = from.bits[index] as number;
     this.parent[to] = from.parent[index] as number;
@@ -94,7 +104,7 @@ export function followPulses(
   first: number,
   start: number,
   height: number,
-  { width, noise, jitter, followPhase, followLength }: PulseModel,
+  { width, noise, jitter, followPhase, followLength, fading }: PulseModel,
 ): FluxRun {
   const now = new Survivors(SURVIVORS);
   const next = new Survivors(2 * SURVIVORS);
@@ -104,6 +114,7 @@ export function followPulses(
   const edges: Float64Array[] = [];
   const middles: Float64Array[] = [];
   const margins: Float64Array[] = [];
+  const misfits: Float64Array[] = [];
   const known = new Float64Array(WINDOW);
   const knownSlope = new Float64Array(WINDOW);
   let from = 0;
@@ -135,6 +146,7 @@ export function followPulses(
     edges.push(now.edge.slice(0, now.count));
     middles.push(now.middle.slice(0, now.count));
     margins.push(now.margin.slice(0, now.count));
+    misfits.push(now.misfit.slice(0, now.count));
     if ((now.silent[0] as number) >= SILENT_BITS) break;
   }
 
@@ -172,6 +184,7 @@ export function followPulses(
     let re = 0;
     let ee = 0;
     let rm = 0;
+    let rr = 0;
     let mid = 0;
     let midSquares = 0;
     for (let n = from; n < to; n++) {
@@ -197,6 +210,7 @@ export function followPulses(
       ym += value * model;
       mm += model * model;
       rm += rest * model;
+      rr += rest * rest;
       rd += rest * slope;
       dd += slope * slope;
       re += rest * own;
@@ -206,12 +220,21 @@ export function followPulses(
     }
     // A flux change may lie off its place: what that would explain, and how seldom it is.
     const loose = noise / (jitter * length) ** 2;
+    let faded = 1;
     let gain = (ym - mm / 2) / noise;
+    if (fading > 0) {
+      const stiff = noise / (fading * fading);
+      faded = Math.max(FAINTEST, Math.min(1.2, (ym + stiff) / (mm + stiff)));
+      gain = (faded * ym - (faded * faded * mm) / 2 - (stiff * (faded - 1) ** 2) / 2) / noise;
+    }
     gain += (re * re) / (2 * noise * (ee + loose)) - 0.5 * Math.log(1 + ee / loose);
     const shift = re / (ee + loose);
     next.past[child * HISTORY] = at + shift;
     if (one === 1) gain += (mid * mid) / (2 * noise * (midSquares + loose)) - 0.5 * Math.log(1 + midSquares / loose);
     next.score[child] = (now.score[parent] as number) + gain;
+    // Of the signal less the faded model.
+    const left = rr + 2 * (1 - faded) * rm + (1 - faded) ** 2 * mm;
+    next.misfit[child] = to > from ? left / (noise * (to - from)) : 1;
     next.silent[child] = mm < AUDIBLE * noise ? (now.silent[parent] as number) + 1 : 0;
 
     // The phase follows what all pulses of the window say together.
@@ -277,13 +300,21 @@ export function followPulses(
     middles: new Float64Array(count),
     margins: new Float64Array(count),
   };
+  const misfit = new Float64Array(count);
   run.edges[count] = now.at[0] as number;
   for (let step = count - 1, s = 0; step >= 0; step--) {
     run.bits[step] = bits[step]?.[s] as number;
     run.edges[step] = edges[step]?.[s] as number;
     run.middles[step] = middles[step]?.[s] as number;
     run.margins[step] = margins[step]?.[s] as number;
+    misfit[step] = misfits[step]?.[s] as number;
     s = parents[step]?.[s] as number;
+  }
+  // Where the signal is not as the model says, what it says of the bits counts for less.
+  for (let step = 0; step < count; step++) {
+    const around = misfit.subarray(Math.max(0, step - MISFIT_BITS), step + 2);
+    const mean = around.reduce((sum, value) => sum + value, 0) / around.length;
+    run.margins[step] = (run.margins[step] as number) / Math.max(1, mean);
   }
   for (const columns of [bits, edges, middles]) for (const column of columns) column.fill(0);
   for (const survivors of [now, next]) survivors.wipe();
