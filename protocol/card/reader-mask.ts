@@ -22,7 +22,7 @@ interface MaskedParts {
   readonly separator: number;
 }
 
-const isMask = (character: number) => character === ZERO || character === ASTERISK;
+const isMask = (character?: number) => character === ZERO || character === ASTERISK;
 
 function partsOf(track: TrackNumber, bytes: Uint8Array): MaskedParts | undefined {
   const { separator, startSentinel } = trackFormats[track];
@@ -34,7 +34,8 @@ function partsOf(track: TrackNumber, bytes: Uint8Array): MaskedParts | undefined
     return undefined;
   }
   const pan = bytes.subarray(start, panEnd);
-  if (pan.length < SHORTEST_PAN || !pan.every((c) => isDigit(c) || c === ASTERISK)) return undefined;
+  if (pan.length < SHORTEST_PAN) return undefined;
+  for (const character of pan) if (!isDigit(character) && character !== ASTERISK) return undefined;
   return { pan, afterSeparator: bytes.subarray(nameEnd + 1, end), separator };
 }
 
@@ -47,11 +48,13 @@ export function revealsTooMuch(track: TrackNumber, bytes: Uint8Array): boolean {
   return parts !== undefined && reveal(track, parts);
 }
 
-function reveal(track: TrackNumber, parts: MaskedParts): boolean {
-  const middle = parts.pan.subarray(FIRST, -LAST);
-  const corrections = middle.reduce((count, character) => count + (isMask(character) ? 0 : 1), 0);
-  const rest = parts.afterSeparator.subarray(track === 3 ? 0 : SEEN_AFTER_SEPARATOR);
-  return corrections > 1 || !rest.every((character) => isMask(character) || character === parts.separator);
+function reveal(track: TrackNumber, { pan, afterSeparator, separator }: MaskedParts): boolean {
+  let corrections = 0;
+  for (let at = FIRST; at < pan.length - LAST; at++) if (!isMask(pan[at])) corrections++;
+  for (let at = track === 3 ? 0 : SEEN_AFTER_SEPARATOR; at < afterSeparator.length; at++) {
+    if (!isMask(afterSeparator[at]) && afterSeparator[at] !== separator) return true;
+  }
+  return corrections > 1;
 }
 
 /**

@@ -53,13 +53,13 @@ type Part = (typeof PARTS)[number];
 type Parts = Readonly<Record<Part, Uint8Array>>;
 
 /** Parts in hex that have no place of their own in a frame, and their sizes in bytes; each may be empty. */
-const CARRIED: Readonly<Partial<Record<Part, { readonly min: number; readonly max: number }>>> = {
-  magnePrintStatus: { min: 4, max: 4 },
-  magnePrint: { min: 1, max: 128 },
-  encryptedSessionId: { min: 8, max: 8 },
-  clearTextCrc: { min: 2, max: 2 },
-  encryptedCrc: { min: 1, max: 8 },
-};
+const CARRIED: ReadonlyMap<Part, { readonly min: number; readonly max: number }> = new Map([
+  ["magnePrintStatus", { min: 4, max: 4 }],
+  ["magnePrint", { min: 1, max: 128 }],
+  ["encryptedSessionId", { min: 8, max: 8 }],
+  ["clearTextCrc", { min: 2, max: 2 }],
+  ["encryptedCrc", { min: 1, max: 8 }],
+]);
 const KSN_LENGTH = 10;
 const LONGEST_TRACK = 112;
 /** In bytes: three tracks masked and three in hex, MagnePrint, and some for the rest. */
@@ -80,7 +80,11 @@ function crcOf(bytes: Uint8Array): number {
 
 const ascii = new TextEncoder();
 const printable = (bytes: Uint8Array) => bytes.every((byte) => byte > 0x20 && byte < 0x7f && byte !== SEPARATOR);
-const equal = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, n) => byte === b[n]);
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  for (let n = 0; n < a.length; n++) if (a[n] !== b[n]) return false;
+  return a.length === b.length;
+}
 
 function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "family" | "checks"> {
   const size = `${bytes.length} of 1 to ${LONGEST_MAGTEK_LINE} bytes`;
@@ -110,15 +114,12 @@ function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "f
     return {
       encoding: encodingByTyped(tracks.map(({ typed }) => typed)),
       tracks: eachTrack((number, n): ReaderTrack => {
-        const { state, data, picture } = tracks[n];
-        // At level 2 the picture may be the track itself: that must never become a string.
-        const isPicture = picture.length > 0 && (encrypted || !equal(picture, data));
-        const masked = isPicture ? readMaskedTrack(number, picture) : undefined;
+        const { state, data, masked } = tracks[n];
         return {
           number,
           state,
           ...(state === "read" && !encrypted && { clear: SensitiveBytes.copyOf(data) }),
-          ...(state === "read" && masked !== undefined && { masked }),
+          ...(masked !== undefined && { masked }),
         };
       }),
       ...(encrypted &&
@@ -150,16 +151,17 @@ function takeApart(bytes: Uint8Array, checks: FrameChecks): Omit<ReaderFrame, "f
 }
 
 function split(text: Uint8Array, checks: FrameChecks): Parts {
-  const pieces: Uint8Array[] = [];
+  const parts = {} as Record<Part, Uint8Array>;
+  let found = 0;
   let start = 0;
-  for (let at = text.indexOf(SEPARATOR); at >= 0; at = text.indexOf(SEPARATOR, start)) {
-    pieces.push(text.subarray(start, at));
+  for (let at = 0; at <= text.length; at++) {
+    if (at < text.length && text[at] !== SEPARATOR) continue;
+    const name = PARTS[found++];
+    if (name) parts[name] = text.subarray(start, at);
     start = at + 1;
   }
-  pieces.push(text.subarray(start));
-  const found = `${pieces.length} of ${PARTS.length} fields`;
-  checks.require("fields", pieces.length === PARTS.length, ReaderFrameField, found);
-  return Object.fromEntries(PARTS.map((name, n) => [name, pieces[n] ?? new Uint8Array()])) as Record<Part, Uint8Array>;
+  checks.require("fields", found === PARTS.length, ReaderFrameField, `${found} of ${PARTS.length} fields`);
+  return parts;
 }
 
 /** Over everything before it, the separator included; low byte first. */
@@ -172,15 +174,14 @@ function checkCrc(bytes: Uint8Array, { clearTextCrc }: Parts, checks: FrameCheck
 }
 
 function carriedFields(parts: Parts, checks: FrameChecks): FrameField[] {
-  return PARTS.flatMap((name): FrameField[] => {
-    const sizes = CARRIED[name];
-    if (!sizes) return [];
+  const fields: FrameField[] = [];
+  for (const [name, { min, max }] of CARRIED) {
     const bytes = readHex(parts[name]);
-    const fits =
-      bytes !== undefined && (bytes.length === 0 || (bytes.length >= sizes.min && bytes.length <= sizes.max));
+    const fits = bytes !== undefined && (bytes.length === 0 || (bytes.length >= min && bytes.length <= max));
     checks.check(name, fits, ReaderFrameField, `${parts[name].length} hex digits`);
-    return bytes && bytes.length > 0 ? [{ name, bytes }] : [];
-  });
+    if (bytes && bytes.length > 0) fields.push({ name, bytes });
+  }
+  return fields;
 }
 
 interface WrittenTrack {
@@ -190,6 +191,8 @@ interface WrittenTrack {
   readonly data: Uint8Array;
   /** A copy, with the stripe's sentinel; empty where none was sent. */
   readonly picture: Uint8Array;
+  /** The picture as text, where it covers enough. */
+  readonly masked: string | undefined;
   /** The start sentinel that was typed. */
   readonly typed: number | undefined;
 }
@@ -213,10 +216,14 @@ function readTracks(parts: Parts, encrypted: boolean, checks: FrameChecks): [Wri
       const right = trackOfSentinel(sent[0]) === number && sent.at(-1) === END_SENTINEL && sent.length <= LONGEST_TRACK;
       checks.check(`track ${number}`, right, ReaderFrameField, found);
     }
-    if (state === "read" && !isError && (encrypted || !equal(picture, data))) {
-      checks.check(`track ${number} mask`, !revealsTooMuch(number, picture), ReaderMaskRevealing, found);
+    // At level 2 the picture may be the track itself: that must never become a string.
+    const isPicture = state === "read" && !isError && (encrypted || !equal(picture, data));
+    const masked = isPicture ? readMaskedTrack(number, picture) : undefined;
+    if (isPicture) {
+      const covers = masked !== undefined || !revealsTooMuch(number, picture);
+      checks.check(`track ${number} mask`, covers, ReaderMaskRevealing, found);
     }
-    return { number, state, data, picture, typed: shown[0] ?? sent[0] };
+    return { number, state, data, picture, masked, typed: shown[0] ?? sent[0] };
   });
 }
 
@@ -266,7 +273,7 @@ function encode(frame: ReaderFrame): Uint8Array {
     formatCode: field("formatCode").slice(),
   };
   for (const track of frame.tracks) texts[`track${track.number}`] = dataOf(frame, track);
-  for (const name of PARTS) if (CARRIED[name]) texts[name] = writeHex(field(name));
+  for (const name of CARRIED.keys()) texts[name] = writeHex(field(name));
 
   const line: Uint8Array[] = [];
   for (const [n, name] of PARTS.entries()) {
