@@ -4,6 +4,12 @@ import type { FieldsOf, Message } from "./dialect.ts";
 import { unionPay } from "./dialects/unionpay.ts";
 import type { PosCodec } from "./pos-dialect.ts";
 
+/*
+ * Sources, where UnionPay's own text could not be read: two terminals' programs, github.com/CaoEnXin/LiaoYang_POS
+ * (Src/tranproc.c, trancomm.c, globalvar.c) and github.com/Innoverex/pos (Unionpay, network/Net*.java). They agree on MTIs
+ * and codes of sign-on, sign-off, settlement, batch upload and echo, and send all of these without field 64.
+ */
+
 /** Builds and parses UnionPay's messages. */
 export const unionPayCodec = compileDialect(unionPay);
 /** A UnionPay message, taken apart. */
@@ -73,7 +79,11 @@ export function messageFrom(pos: PosTerminal, mti: string, fields: UnionPayField
 export const signOnRequest = (pos: PosTerminal, trace: number, keys: WorkingKeySet = "double"): UnionPayMessage =>
   messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOn[keys], 63: OPERATOR });
 
-/** 0820: the working keys are used no more. Carries no MAC, as the sign-on. @throws Iso8583LengthInvalid */
+/**
+ * 0820: the working keys are used no more. Carries no MAC, as the sign-on. Field 60.2 is zeros here, where both terminals
+ * name their batch.
+ * @throws Iso8583LengthInvalid
+ */
 export const signOffRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
   messageFrom(pos, "0820", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOff });
 

@@ -10,6 +10,14 @@ import {
 } from "./unionpay-messages.ts";
 import { identityFields, type Original, type Reversible, type TransactionName } from "./unionpay-transactions.ts";
 
+/*
+ * Field 48 of a settlement, its results, and the count that ends an upload are as in LiaoYang_POS, named in
+ * `unionpay-messages.ts`. Without a source, and decided here: the MAC on 0500 and 0320, which the terminals leave out, and
+ * that each transaction of a batch is a message of its own. The terminals send advices and refunds so, and put up to
+ * eight others into field 48 (kind n2, trace n6, card number n20, amount n12), which takes card numbers that nobody keeps
+ * here; they also end a batch that is balanced, with field 60.3 as 207.
+ */
+
 /** What went through a batch, in minor units. Voids and refunds are credits; what was reversed is in neither. */
 export interface Totals {
   readonly debitAmount: number;
