@@ -281,7 +281,7 @@ export class PosAcquirer implements Acquirer {
       return;
     }
     // Network management carries no MAC: a sign-on's reply is what brings the key.
-    if (message.mti === "0810" || this.#macIsRight(bytes, message)) {
+    if (message.mti.startsWith("08") || this.#macIsRight(bytes, message)) {
       waiter.resolve(message);
       return;
     }

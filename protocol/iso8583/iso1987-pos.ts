@@ -1,5 +1,6 @@
 import { iso1987, iso1987Binary } from "./dialects/iso1987.ts";
 import type { Place, PosDialect } from "./pos-dialect.ts";
+import { NETWORK_CODE } from "./unionpay-messages.ts";
 
 /** Which message a transaction or its reversal goes back to, by field 60.1: those of pre-authorisations are 0100. */
 const ORIGINAL_MTI = {
@@ -69,10 +70,17 @@ const places: readonly Place[] = [
   { wire: 48, mtis: ["05"], parts: [{ field: 48, at: 31, length: 31 }], absent: "0".repeat(31) },
 ];
 
+/** In ISO 8583:1987, 0820 is an advice: what asks for an answer is the request, 0800. */
+const networkCodes = [NETWORK_CODE.signOff, NETWORK_CODE.echo];
+const mtis = [
+  { message: "0820", wire: "0800", networkCodes },
+  { message: "0830", wire: "0810", networkCodes },
+];
+
 const hexadecimal = [55, 56, 58, 62, 63];
 
 /** POS messages in ISO 8583:1987, ASCII. */
-export const iso1987Pos: PosDialect = { wire: iso1987, places, hexadecimal };
+export const iso1987Pos: PosDialect = { wire: iso1987, places, mtis, hexadecimal };
 
 /** The same with bitmaps and binary fields as bytes. */
-export const iso1987BinaryPos: PosDialect = { wire: iso1987Binary, places, hexadecimal };
+export const iso1987BinaryPos: PosDialect = { wire: iso1987Binary, places, mtis, hexadecimal };

@@ -39,6 +39,12 @@ export interface Place {
 export interface PosDialect {
   readonly wire: Dialect;
   readonly places: readonly Place[];
+  /** MTIs of the message that are others on the wire, when field 60.3 is one of the codes. */
+  readonly mtis?: readonly {
+    readonly message: string;
+    readonly wire: string;
+    readonly networkCodes: readonly string[];
+  }[];
   /** Byte fields of the UnionPay message that are written in hexadecimal characters. Other bytes are characters. */
   readonly hexadecimal: readonly number[];
 }

@@ -5,7 +5,7 @@ import type { Dialect, FieldFormat, Message, Value } from "./dialect.ts";
 import { unionPay } from "./dialects/unionpay.ts";
 import { hexadecimalFault, putHexadecimal } from "./field-content.ts";
 import type { Part, Piece, Place, PosCodec, PosDialect } from "./pos-dialect.ts";
-import type { UnionPayMessage } from "./unionpay-messages.ts";
+import { networkCodeOf, type UnionPayFields, type UnionPayMessage } from "./unionpay-messages.ts";
 
 type Fields = Record<number, Value>;
 
@@ -81,7 +81,12 @@ class PosTranslator implements PosCodec {
     const mac = logical[MAC_FIELD];
     const second = Object.keys(out).some((number) => Number(number) > MAC_FIELD);
     if (mac !== undefined) out[second ? 2 * MAC_FIELD : MAC_FIELD] = mac;
-    return { tpdu: wire.tpduDigits > 0 ? tpdu : "", header: wire.headerDigits > 0 ? header : "", mti, fields: out };
+    return {
+      tpdu: wire.tpduDigits > 0 ? tpdu : "",
+      header: wire.headerDigits > 0 ? header : "",
+      mti: this.#renamed(mti, fields, "message", "wire"),
+      fields: out,
+    };
   }
 
   /** @param out gets the fields, as far as it comes */
@@ -99,7 +104,15 @@ class PosTranslator implements PosCodec {
     for (const [number, text] of readPlaces(places, wire)) out[number] = ofKind(text, LOGICAL[number]);
     const mac = wire[2 * MAC_FIELD] ?? wire[MAC_FIELD];
     if (mac !== undefined) out[MAC_FIELD] = mac;
-    return { tpdu, header, mti, fields: out } as UnionPayMessage;
+    const message = { tpdu, header, mti, fields: out } as UnionPayMessage;
+    return { ...message, mti: this.#renamed(mti, message.fields, "wire", "message") };
+  }
+
+  #renamed(mti: string, fields: UnionPayFields, from: "message" | "wire", to: "message" | "wire"): string {
+    const renaming = this.#dialect.mtis?.find(
+      (renaming) => renaming[from] === mti && renaming.networkCodes.includes(networkCodeOf(fields)),
+    );
+    return renaming?.[to] ?? mti;
   }
 
   #valueOnWire(number: number, value: Value): Value {

@@ -39,8 +39,8 @@ export type ResponseAction =
 
 /**
  * UnionPay's response codes. To add a case, add its row. A code that is not here leaves the outcome unknown, since banks
- * also approve with codes of their own. The meanings are those of a terminal's table (github.com/CaoEnXin/LiaoYang_POS,
- * Src/globalvar.c), which has all but 33 and 77: these are without a source.
+ * also approve with codes of their own. All but 33 and 77, which have no source, stand among those that a terminal tells its
+ * cashier of (github.com/CaoEnXin/LiaoYang_POS, Src/globalvar.c); there 05 is a cardholder who was not recognised.
  */
 export const responseCodes: Readonly<Record<string, ResponseCode>> = {
   "00": { meaning: "approved", follows: "approved" },

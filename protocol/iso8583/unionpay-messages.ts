@@ -7,7 +7,7 @@ import type { PosCodec } from "./pos-dialect.ts";
 /*
  * Sources, where UnionPay's own text could not be read: two terminals' programs, github.com/CaoEnXin/LiaoYang_POS
  * (Src/tranproc.c, trancomm.c, globalvar.c) and github.com/Innoverex/pos (Unionpay, network/Net*.java). They agree on MTIs
- * and codes of sign-on, sign-off, settlement, batch upload and echo, and send all of these without field 64.
+ * and codes of sign-on, sign-off, echo, settlement and batch upload, and send all of these without field 64.
  */
 
 /** Builds and parses UnionPay's messages. */
@@ -87,9 +87,12 @@ export const signOnRequest = (pos: PosTerminal, trace: number, keys: WorkingKeyS
 export const signOffRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
   messageFrom(pos, "0820", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.signOff });
 
-/** 0800: asks whether the bank is there. @throws Iso8583LengthInvalid */
+/**
+ * 0820: asks whether the bank is there. Has field 11, which both terminals leave out, since the reply is known by it.
+ * @throws Iso8583LengthInvalid
+ */
 export const echoRequest = (pos: PosTerminal, trace: number): UnionPayMessage =>
-  messageFrom(pos, "0800", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.echo });
+  messageFrom(pos, "0820", { 11: six(trace), 60: NO_TRANSACTION + NETWORK_CODE.echo });
 
 /**
  * 0800: asks for parameters or keys that are the acquirer's own.
@@ -112,7 +115,7 @@ export const asksToSignOff = ({ mti, fields }: UnionPayMessage): boolean =>
 
 /** Does it ask whether the bank is there? */
 export const asksForEcho = ({ mti, fields }: UnionPayMessage): boolean =>
-  mti === "0800" && networkCodeOf(fields) === NETWORK_CODE.echo;
+  mti === "0820" && networkCodeOf(fields) === NETWORK_CODE.echo;
 
 /** Fields that a reply repeats from its request, where that has them. */
 const REPEATED = [3, 4, 11, 25, 41, 42, 49, 60] as const;

@@ -51,8 +51,14 @@ const plain = ({ fields }: { readonly fields: object }) =>
 t.test("ISO 8583:1987 has what UnionPay's composite fields hold in the fields of the standard", async (t) => {
   const signOn = onWire(signOnRequest(pos, 1));
   t.match(plain(signOn), { 11: "000001", 60: "00000000", 63: "303120", 70: "003", 128: "0123ABCD" });
-  t.match(plain(onWire(echoRequest(pos, 2))), { 70: "301" });
-  t.match(plain(onWire(signOffRequest(pos, 2))), { 70: "002" });
+  for (const [request, code] of [
+    [echoRequest(pos, 2), "301"],
+    [signOffRequest(pos, 2), "002"],
+  ] as const) {
+    t.equal(request.mti, "0820");
+    t.match(onWire(request), { mti: "0800", fields: { 70: code } });
+    t.match(onWire(replyTo(request, "00")), { mti: "0810", fields: { 70: code } });
+  }
 
   const purchase = plain(
     onWire(transactionRequest(pos, "purchase", { ...ours, pin: false, track2: SensitiveBytes.copyOf(ascii(";1=2?")) })),

@@ -26,7 +26,7 @@ t.test("gives out fresh working keys with every sign-on, and answers from the ot
   // 12:00 UTC is 20:00 in Beijing.
   t.match(first.fields, { 11: "000001", 12: "200000", 13: "1101", 39: "00", 41: pos.terminal });
   t.notSame(first.fields[62], second.fields[62]);
-  t.match(await terminal.ask(echoRequest(pos, 3)), { mti: "0810", fields: { 11: "000003", 39: "00" } });
+  t.match(await terminal.ask(echoRequest(pos, 3)), { mti: "0830", fields: { 11: "000003", 39: "00" } });
 });
 
 t.test("refuses a request before the sign-on, and one whose MAC is wrong, and charges nothing", async (t) => {
@@ -98,7 +98,7 @@ t.test("answers by the amount as its table says", async (t) => {
       await new Promise((resolve) => terminal.socket.once("close", resolve));
     } else {
       terminal.send(echoRequest(pos, 9));
-      while (!terminal.replies.some(({ message }) => message.mti === "0810")) await settle();
+      while (!terminal.replies.some(({ message }) => message.mti === "0830")) await settle();
     }
     t.equal(host.books.totalCharged, before + (posts ? amount : 0), ending);
     const answered = () => terminal.replies.filter(({ message }) => message.mti === "0210");
@@ -220,7 +220,7 @@ t.test("what is no message costs the message; what is no frame costs the connect
   // Both are the same terminal to the bank: the later sign-on's keys hold.
   terminal.keys = other.keys;
   terminal.socket.write(frame(new Uint8Array(40).fill(0xfa)));
-  terminal.send({ ...echoRequest(pos, 5), mti: "0820" });
+  terminal.send({ ...echoRequest(pos, 5), mti: "0600" });
   t.equal((await terminal.ask(echoRequest(pos, 6))).fields[11], "000006");
   t.same([...host.failures].sort(), [
     ["bank_message_unsupported", 1],
