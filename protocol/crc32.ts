@@ -6,7 +6,10 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/** CRC-32 of IEEE 802.3, as Ethernet, zip and most microcontrollers have it: 0xcbf43926 for "123456789" in ASCII. */
+/**
+ * CRC-32 of IEEE 802.3, as Ethernet, zip and most microcontrollers have it: 0xcbf43926 for "123456789" in ASCII.
+ * @returns 0 to 2^32 - 1
+ */
 export function crc32(bytes: Uint8Array): number {
   let rest = 0xffffffff;
   for (const byte of bytes) rest = (rest >>> 8) ^ (TABLE[(rest ^ byte) & 0xff] as number);

@@ -15,28 +15,50 @@ export function checkAesKey(key: Uint8Array): void {
 
 // ECB serves the derivation of keys and PIN block format 4 only, which is what X9.24-3 and ISO 9564-1 ask for.
 
-/** Each 16-byte block by itself, NIST SP 800-38A 6.1; one at least. @throws KeyLength | CiphertextLength */
+/**
+ * Each block by itself, NIST SP 800-38A 6.1.
+ * @param key 16, 24 or 32 bytes
+ * @param blocks of 16 bytes, one at least
+ * @throws KeyLength | CiphertextLength
+ */
 export function encryptAesEcb(key: Uint8Array, blocks: Uint8Array): Uint8Array {
   checkAesKey(key);
   checkBlocks(blocks);
   return ecb(key, { disablePadding: true }).encrypt(blocks);
 }
 
-/** Each 16-byte block by itself, NIST SP 800-38A 6.1; one at least. @throws KeyLength | CiphertextLength */
+/**
+ * Each block by itself, NIST SP 800-38A 6.1.
+ * @param key 16, 24 or 32 bytes
+ * @param blocks of 16 bytes, one at least
+ * @throws KeyLength | CiphertextLength
+ */
 export function decryptAesEcb(key: Uint8Array, blocks: Uint8Array): Uint8Array {
   checkAesKey(key);
   checkBlocks(blocks);
   return ecb(key, { disablePadding: true }).decrypt(blocks);
 }
 
-/** Whole blocks, NIST SP 800-38A 6.2; the IV is 16 bytes. @throws KeyLength | CiphertextLength */
+/**
+ * Block chaining without padding, NIST SP 800-38A 6.2.
+ * @param key 16, 24 or 32 bytes
+ * @param blocks of 16 bytes, one at least
+ * @param iv 16 bytes
+ * @throws KeyLength | CiphertextLength
+ */
 export function encryptAesCbc(key: Uint8Array, blocks: Uint8Array, iv: Uint8Array): Uint8Array {
   checkAesKey(key);
   checkBlocks(blocks);
   return cbc(key, iv, { disablePadding: true }).encrypt(blocks);
 }
 
-/** Whole blocks, NIST SP 800-38A 6.2; the IV is 16 bytes. @throws KeyLength | CiphertextLength */
+/**
+ * Block chaining without padding, NIST SP 800-38A 6.2.
+ * @param key 16, 24 or 32 bytes
+ * @param blocks of 16 bytes, one at least
+ * @param iv 16 bytes
+ * @throws KeyLength | CiphertextLength
+ */
 export function decryptAesCbc(key: Uint8Array, blocks: Uint8Array, iv: Uint8Array): Uint8Array {
   checkAesKey(key);
   checkBlocks(blocks);
@@ -45,6 +67,7 @@ export function decryptAesCbc(key: Uint8Array, blocks: Uint8Array, iv: Uint8Arra
 
 /**
  * Both directions, NIST SP 800-38A 6.5: as many bytes as it is given.
+ * @param key 16, 24 or 32 bytes
  * @param counter the first counter block, 16 bytes, of which all 128 bits count
  * @throws KeyLength
  */

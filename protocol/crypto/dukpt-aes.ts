@@ -46,13 +46,13 @@ const KEY_TYPE: Readonly<Record<DukptKeyType, { readonly algorithm: number; read
   "aes-256": { algorithm: 4, length: 32 },
 };
 
-/** The transaction counter of a 12-byte KSN. @throws KsnInvalid */
+/** The transaction counter of a 12-byte KSN, 0 to 2^32 - 1. @throws KsnInvalid */
 export function ksnCounter(ksn: Uint8Array): number {
   checkKsn(ksn);
   return new DataView(ksn.buffer, ksn.byteOffset, KSN_LENGTH).getUint32(ID_LENGTH);
 }
 
-/** A copy of a KSN with another counter, 0 to 2^32 - 1. @throws KsnInvalid */
+/** A copy of a 12-byte KSN with another counter, 0 to 2^32 - 1. @throws KsnInvalid */
 export function withCounter(ksn: Uint8Array, counter: number): Uint8Array {
   checkKsn(ksn);
   if (!Number.isInteger(counter) || counter < 0 || counter > COUNTER_MAX) throw new KsnInvalid({ detail: "counter" });
@@ -90,6 +90,7 @@ export function initialKeyData(bdkLength: number, ksn: Uint8Array): Uint8Array {
  * The key of one transaction, from which its working keys are derived: X9.24-3:2017 6.4, the host's side. Any counter
  * is taken, also one with 17 ones, which devices built after the pseudocode of the standard's annex B reach.
  * @param initialKey 16, 24 or 32 bytes
+ * @param ksn 12 bytes
  * @returns of the initial key's length, the caller's to wipe
  * @throws KeyLength | KsnInvalid
  */
@@ -131,6 +132,7 @@ export function deriveWorkingKey(
 /**
  * The key under which a device is sent its next initial key, X9.24-3:2017 6.5.3: the key-encryption key of the counter
  * that no transaction reaches, all ones. A device derives it when its initial key is loaded, before that is erased.
+ * @param initialKey 16, 24 or 32 bytes
  * @param ksn 12 bytes, of any transaction
  * @returns as {@link deriveWorkingKey}
  * @throws KeyLength | KsnInvalid | KeyTooWeak
@@ -189,7 +191,7 @@ function derivationId(ksn: Uint8Array): Uint8Array {
   return ksn.subarray(ID_LENGTH / 2);
 }
 
-/** The type of a key that is derived from. @throws KeyLength */
+/** The type of a key that is derived from, by its length: 16, 24 or 32 bytes. @throws KeyLength */
 export function aesTypeOf(key: Uint8Array): DukptKeyType {
   checkAesKey(key);
   return aesTypeOfLength(key.length);

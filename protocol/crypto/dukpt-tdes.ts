@@ -24,14 +24,14 @@ const VARIANT_BYTE: Record<DukptUsage, number> = {
   "data-response": 3,
 };
 
-/** The 21-bit encryption counter of a 10-byte KSN. @throws KsnInvalid */
+/** The encryption counter of a 10-byte KSN, 0 to 2^21 - 1. @throws KsnInvalid */
 export function ksnCounter(ksn: Uint8Array): number {
   checkKsn(ksn);
   const tail = new DataView(ksn.buffer, ksn.byteOffset + KSN_LENGTH - 4, 4).getUint32(0);
   return tail & COUNTER_MAX;
 }
 
-/** A copy of a KSN with another counter, 0 to 2^21 - 1. @throws KsnInvalid */
+/** A copy of a 10-byte KSN with another counter, 0 to 2^21 - 1. @throws KsnInvalid */
 export function withCounter(ksn: Uint8Array, counter: number): Uint8Array {
   checkKsn(ksn);
   if (!Number.isInteger(counter) || counter < 0 || counter > COUNTER_MAX) throw new KsnInvalid({ detail: "counter" });
@@ -41,7 +41,7 @@ export function withCounter(ksn: Uint8Array, counter: number): Uint8Array {
   return copy;
 }
 
-/** What all KSNs of one reader have in common: the 21 counter bits cleared. @throws KsnInvalid */
+/** What all KSNs of one reader have in common: 10 bytes, the 21 counter bits cleared. @throws KsnInvalid */
 export const initialKsn = (ksn: Uint8Array): Uint8Array => withCounter(ksn, 0);
 
 /**
@@ -82,6 +82,7 @@ export function rightHalfKey(bdk: Uint8Array): Uint8Array {
 /**
  * The transaction key that a KSN's counter stands for, X9.24-1:2009 A.2 and A.3.
  * @param initialKey 16 bytes
+ * @param ksn 10 bytes
  * @returns 16 bytes, the caller's to wipe; it is never used itself: see {@link usageKey}
  * @throws KeyLength | KsnInvalid
  */

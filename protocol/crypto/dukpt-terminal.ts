@@ -11,7 +11,7 @@ export interface DukptScheme {
   ksnCounter(ksn: Uint8Array): number;
   /** A copy of a KSN with another counter. @throws KsnInvalid */
   withCounter(ksn: Uint8Array, counter: number): Uint8Array;
-  /** As the host derives it; the caller's to wipe. @throws KeyLength | KsnInvalid */
+  /** The transaction key as the host derives it; the caller's to wipe. @throws KeyLength | KsnInvalid */
   deriveTransactionKey(initialKey: Uint8Array, ksn: Uint8Array): Uint8Array;
   /**
    * From the key of a counter to that of the same with one more one at its end, which `ksn` holds; the caller's to wipe.

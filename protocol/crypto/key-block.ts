@@ -69,6 +69,7 @@ export function wrapKeyBlock(
  * Takes the key out of a key block. Nothing of it is looked at before the MAC is found right. In versions B, D and E the MAC is over the clear key, so
  * that decryption comes first.
  * @param protectionKey as in {@link wrapKeyBlock}
+ * @param block printable ASCII, 9999 characters at most
  * @throws KeyLength | KeyBlockLength | KeyBlockHeaderInvalid | KeyBlockOptionalBlockInvalid | KeyBlockNotHex |
  *   KeyBlockMacInvalid (a wrong protection key looks the same) | KeyBlockKeyLength
  */

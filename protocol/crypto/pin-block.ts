@@ -121,6 +121,7 @@ function decodePinBlock(
 
 /**
  * The 8 bytes that hold a PIN in every format: control, length and PIN nibbles, then `fill`.
+ * @param format 0 to 15
  * @param pin 4 to 12 ASCII digits
  * @param fill the nth nibble after the PIN, from 0
  * @throws PinBlockPin

@@ -58,6 +58,8 @@ export function decryptReaderBlock(
 /**
  * As {@link decryptReaderBlock}, for a host that has the key of the KSN.
  * @param transactionKey 16 bytes
+ * @param ciphertext whole 8-byte blocks
+ * @returns the clear text with its padding, the caller's to wipe
  * @throws KeyLength | CiphertextLength
  */
 export const decryptReaderBlockBy = (

@@ -57,7 +57,7 @@ function run(cipher: ReturnType<typeof createCipheriv | typeof createDecipheriv>
   return new Uint8Array(out.buffer, out.byteOffset, out.length);
 }
 
-/** `data`, padded on the right with zero bytes to whole blocks, at least one. A copy. */
+/** A copy of `data`, padded on the right with zero bytes to whole 8-byte blocks, one at least. */
 export function zeroPadded(data: Uint8Array): Uint8Array {
   const padded = new Uint8Array(Math.max(1, Math.ceil(data.length / BLOCK_LENGTH)) * BLOCK_LENGTH);
   padded.set(data);

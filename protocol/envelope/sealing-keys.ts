@@ -39,6 +39,8 @@ export function signSealingKeys(
 
 /**
  * The keys that {@link signSealingKeys} signed.
+ * @param statement compact JWS
+ * @param question UUID of what was asked
  * @param gatewayKey the gateway's Ed25519 key, as this terminal pinned it
  * @returns X25519 keys, newest first
  * @throws SealingKeysRefused when anybody else signed them, or they answer another question
@@ -64,7 +66,7 @@ export async function verifySealingKeys(
 export interface GatewayChallenge {
   /** Compact JWE to the sealing key that it has pinned: only who has the private half can answer. */
   readonly challenge: string;
-  /** @throws SealingKeysRefused when somebody else answered */
+  /** The gateway's Ed25519 key, out of a compact JWE. @throws SealingKeysRefused when somebody else answered */
   open(answer: string): Promise<PublicJwk>;
 }
 

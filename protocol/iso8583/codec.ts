@@ -10,6 +10,7 @@ export interface Codec<D extends Dialect> {
   readonly dialect: D;
 
   /**
+   * A message as bytes.
    * @param mac when given, makes the MAC field out of the bytes before it; a MAC in `message` is left out
    * @returns the bytes; with sensitive fields inside, the caller's to wipe
    * @throws Iso8583FieldUnknown | Iso8583LengthInvalid | Iso8583DigitInvalid | Iso8583CharacterInvalid when the dialect
@@ -19,12 +20,16 @@ export interface Codec<D extends Dialect> {
   build(message: Message<D>, mac?: (covered: Uint8Array) => Uint8Array): Uint8Array;
 
   /**
+   * Takes a message apart.
    * @returns the message, the caller's to wipe ({@link wipeMessage})
    * @throws an `iso8583_*` failure that names field and offset; what was read until then is wiped
    */
   parse(bytes: Uint8Array): Message<D>;
 
-  /** As {@link parse}, for a person to look at: what could be read of a broken message is kept. */
+  /**
+   * As {@link parse}, for a person to look at: what could be read of a broken message is kept. Never throws over its
+   * bytes.
+   */
   examine(bytes: Uint8Array): Examination<D>;
 
   /** The part of a message's bytes that its MAC covers, as a view: from the MTI to before the MAC field. */

@@ -14,7 +14,7 @@ export interface ContentCodec {
   size(count: number): number;
   /** Writes where `out` holds zeros. @returns false when `value` holds what it may not */
   put(value: string | Uint8Array, out: Uint8Array, at: number): boolean;
-  /** @returns undefined when the bytes are not what they should be: {@link fault} tells why */
+  /** The characters. @returns undefined when the bytes are not what they should be: {@link fault} tells why */
   text(bytes: Uint8Array, at: number, count: number): string | undefined;
   /** Fills `into`. @returns false when the bytes are not what they should be: {@link fault} tells why */
   copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean;
@@ -316,7 +316,7 @@ export function putHexadecimal(value: Uint8Array, out: Uint8Array, at: number): 
 
 const hexadecimalCharacter = (nibble: number) => nibble + (nibble < 10 ? ZERO : 0x37);
 
-/** Fills `into` from two characters a byte. @returns the place of one that is not hexadecimal, or -1 */
+/** Fills `into` from two characters a byte, of either case. @returns the place of one that is not hexadecimal, or -1 */
 export function hexadecimalFault(bytes: Uint8Array, at: number, into: Uint8Array): number {
   for (let i = 0; i < into.length; i++) {
     const high = HEXADECIMAL_VALUES[bytes[at + i * 2] ?? 0] ?? NOT_HEXADECIMAL;

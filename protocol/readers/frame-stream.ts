@@ -19,6 +19,7 @@ export type Scan =
 export interface FrameScanner {
   readonly window: number;
   /**
+   * Says what the bytes begin with.
    * @param bytes at least one
    * @param lost bytes were skipped as a failure, and no frame has begun since
    * @returns undefined when more bytes are needed, which it may be only for fewer than `window`

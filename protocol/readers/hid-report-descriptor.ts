@@ -292,7 +292,7 @@ export function readBits(report: Uint8Array, bitOffset: number, size: number): n
   return value;
 }
 
-/** The other way: `value` must fit into `size` bits. */
+/** The other way: `value` must fit into `size` bits, 1 to 32. */
 export function writeBits(report: Uint8Array, bitOffset: number, size: number, value: number): void {
   for (let bit = 0; bit < size; bit++) {
     const at = bitOffset + bit;

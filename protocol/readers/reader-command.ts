@@ -2,13 +2,17 @@
 export interface ReaderCommand<Request, Response> {
   /** As its maker's manual calls it. */
   readonly name: string;
-  /** @throws ReaderCommandMalformed when the request holds what the command cannot carry */
+  /** A request as it travels. @throws ReaderCommandMalformed when the request holds what the command cannot carry */
   encodeRequest(request: Request): Uint8Array;
-  /** @throws ReaderCommandMalformed | ReaderFrameLrc */
+  /** The reader's side: what was asked. @throws ReaderCommandMalformed | ReaderFrameLrc */
   decodeRequest(bytes: Uint8Array): Request;
-  /** @throws ReaderCommandMalformed when the response holds what the command cannot carry */
+  /**
+   * The reader's side: an answer as it travels.
+   * @throws ReaderCommandMalformed when the response holds what the command cannot carry
+   */
   encodeResponse(response: Response): Uint8Array;
   /**
+   * What was answered.
    * @throws ReaderCommandRefused with the reader's reason
    * @throws ReaderCommandMalformed | ReaderFrameLrc
    */

@@ -96,12 +96,12 @@ export interface ReaderCodec {
   /** As {@link decode}, for whoever wants to see what is wrong with a broken frame. Never throws over its input. */
   examine(bytes: Uint8Array): FrameExamination;
   /**
-   * Takes one whole frame apart.
+   * Takes one whole frame apart. The frame is the caller's to wipe; the bytes stay so too.
    * @throws a `reader_*` failure (see `errors.ts`) when the bytes are not a frame of this family
    */
   decode(bytes: Uint8Array): ReaderFrame;
   /**
-   * Of a frame that {@link decode} returned: the same bytes again.
+   * Of a frame that {@link decode} returned: the same bytes again, the caller's to wipe.
    * @throws ReaderFrameField when the frame holds something this family cannot carry
    */
   encode(frame: ReaderFrame): Uint8Array;

@@ -37,6 +37,7 @@ export class Activity {
   #floorAt = -1;
   #count = 0;
 
+  /** @param sampleRate Hz */
   constructor(sampleRate: number) {
     this.block = 2 ** Math.round(Math.log2(BLOCK_SECONDS * sampleRate));
     this.#memory = GROUP * Math.ceil((MEMORY_SECONDS * sampleRate) / this.block / GROUP);

@@ -42,7 +42,7 @@ export function encodeFrame(data: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** A view of what is between STX and ETX. @throws ReaderCommandMalformed | ReaderFrameLrc */
+/** A view of what is between STX and ETX, up to 1024 bytes. @throws ReaderCommandMalformed | ReaderFrameLrc */
 export function decodeFrame(frame: Uint8Array): Uint8Array {
   if (frame.length < FRAMING || frame.length > MAX_DATA + FRAMING || frame[0] !== STX || frame.at(-2) !== ETX) {
     throw malformed(`${frame.length} bytes, STX and ETX expected`);
@@ -52,7 +52,7 @@ export function decodeFrame(frame: Uint8Array): Uint8Array {
   return frame.subarray(1, -2);
 }
 
-/** What a reader answers that does not do as it is told: one byte. */
+/** What a reader answers that does not do as it is told. @param code the one byte of it */
 export const encodeRefusal = (code: number = NAK): Uint8Array => Uint8Array.of(code);
 
 /**

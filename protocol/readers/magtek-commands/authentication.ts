@@ -23,11 +23,17 @@ function variantKey(key: Uint8Array, variant: number): TdesKey {
   }
 }
 
-/** The reader's side: 8 bytes of challenge as they travel. @throws KeyLength | ReaderCommandMalformed */
+/**
+ * The reader's side: a challenge as it travels.
+ * @param key 16 bytes, the PIN variant of the reader's current DUKPT key
+ * @param challenge 8 bytes
+ * @returns 8 bytes
+ * @throws KeyLength | ReaderCommandMalformed
+ */
 export const encryptChallenge = (key: Uint8Array, challenge: Uint8Array): Uint8Array =>
   encryptEcb(variantKey(key, CHALLENGE_VARIANT), exactly(CHALLENGE_LENGTH, challenge));
 
-/** What {@link encryptChallenge} encrypted. @throws KeyLength | ReaderCommandMalformed */
+/** What {@link encryptChallenge} encrypted: 8 bytes to 8 bytes. @throws KeyLength | ReaderCommandMalformed */
 export const decryptChallenge = (key: Uint8Array, challenge: Uint8Array): Uint8Array =>
   decryptEcb(variantKey(key, CHALLENGE_VARIANT), exactly(CHALLENGE_LENGTH, challenge));
 
@@ -55,7 +61,8 @@ function toldIn(key: Uint8Array, challenge: Uint8Array, reply: Uint8Array, lengt
 
 /**
  * What enters authenticated mode: six bytes of challenge 1, then how long the reader may wait for a swipe.
- * @param challenge1 as the reader sent it
+ * @param key 16 bytes, the PIN variant of the reader's current DUKPT key
+ * @param challenge1 8 bytes, as the reader sent them
  * @param swipeWithin seconds, 0 to 65535
  * @returns 8 bytes
  * @throws KeyLength | ReaderCommandMalformed
@@ -64,8 +71,10 @@ export const activationReply = (key: Uint8Array, challenge1: Uint8Array, swipeWi
   replyTo(key, challenge1, [(swipeWithin >> 8) & 0xff, swipeWithin & 0xff]);
 
 /**
- * The reader's side.
- * @param challenge1 clear, as the reader made it
+ * The reader's side of {@link activationReply}.
+ * @param key 16 bytes, as there
+ * @param challenge1 8 bytes, clear, as the reader made them
+ * @param reply 8 bytes
  * @returns the seconds that the host grants for a swipe
  * @throws ReaderChallengeFailed | KeyLength | ReaderCommandMalformed
  */
@@ -76,7 +85,8 @@ export function readActivationReply(key: Uint8Array, challenge1: Uint8Array, rep
 
 /**
  * What leaves authenticated mode: seven bytes of challenge 2, then whether the reader goes on to its next key.
- * @param challenge2 as the reader sent it
+ * @param key 16 bytes, the PIN variant of the reader's current DUKPT key
+ * @param challenge2 8 bytes, as the reader sent them
  * @returns 8 bytes
  * @throws KeyLength | ReaderCommandMalformed
  */
@@ -84,8 +94,10 @@ export const deactivationReply = (key: Uint8Array, challenge2: Uint8Array, nextK
   replyTo(key, challenge2, [nextKey ? 1 : 0]);
 
 /**
- * The reader's side.
- * @param challenge2 clear, as the reader made it
+ * The reader's side of {@link deactivationReply}.
+ * @param key 16 bytes, as there
+ * @param challenge2 8 bytes, clear, as the reader made them
+ * @param reply 8 bytes
  * @returns whether it goes on to its next key
  * @throws ReaderChallengeFailed | KeyLength | ReaderCommandMalformed
  */

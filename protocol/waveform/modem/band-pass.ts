@@ -26,6 +26,7 @@ export class BandPass {
   #next = 0;
   #made = 0;
 
+  /** @param sampleRate Hz @param baud bits a second; the band is in cycles a bit */
   constructor(sampleRate: number, baud: number, [low, high]: readonly [number, number]) {
     const bit = sampleRate / baud;
     this.#stride = bit / STEPS;

@@ -11,13 +11,14 @@ import { CLASS_NAME, declaredFailures, ThrownFailures } from "./thrown-failures.
 
 /**
  * A plugin of TypeDoc for what it doesn't know of: the words of a failure are its docstring, and `@throws` names failures.
- * It warns of those that are thrown and not named, or named and not there.
+ * It warns of those that are thrown and not named, or named and not there, and of docstrings without words.
  */
 export function load(app: Application): void {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context: Context) => {
     describeFailures(context);
     shareComments(context);
     linkFailures(context);
+    findWordless(context, app);
     for (const program of context.programs) {
       const failures = new ThrownFailures(program);
       for (const { of, name } of failures.unknown()) app.logger.warn(`@throws names ${name}, which is no failure`, of);
@@ -38,6 +39,16 @@ function describeFailures({ programs, project }: Context): void {
     const [what = "", ...rest] = failure.sentences;
     reflection.comment ??= new Comment(textParts(`\`${failure.code}\`: ${what}\n\n${rest.join(" ")}`));
     for (const inherited of [...(reflection.children ?? [])]) project.removeReflection(inherited);
+  }
+}
+
+/** Tags alone don't say what a function does. */
+function findWordless({ project }: Context, app: Application): void {
+  for (const signature of project.getReflectionsByKind(ReflectionKind.CallSignature)) {
+    const { comment } = signature;
+    if (comment && comment.blockTags.length > 0 && comment.summary.length === 0) {
+      app.logger.warn(`The docstring of ${signature.getFriendlyFullName()} has tags and no words before them`);
+    }
   }
 }
 
