@@ -71,6 +71,7 @@ export class LikelihoodReader {
     this.#covered = [];
   }
 
+  /** Reads on from each seed, the worthiest first, until the tracks are believed or enough was tried. */
   read(seeds: readonly Seed[], settings: PulseSettings): void {
     for (const seed of seeds.toSorted((a, b) => b.worth - a.worth)) {
       if (this.#covered.length >= MOST_SEEDS || this.#believed()) return;
