@@ -82,7 +82,7 @@ export class BitTracker {
     return this.#at + 3 < correlator.latest;
   }
 
-  /** Hears one more symbol. @returns the one of {@link DELAY} ago, once there is one */
+  /** Hears one more symbol. @returns the one of `DELAY` ago, once there is one */
   take(correlator: BitCorrelator): 0 | 1 | undefined {
     const { turns } = this.#code;
     const at = this.#at;
