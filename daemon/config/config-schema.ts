@@ -1,5 +1,7 @@
+import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import { streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
 import { ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import { bauds } from "@swipewire/protocol/waveform/modem/modem-line";
 import Type from "typebox";
 
 const name = Type.String({ minLength: 1, maxLength: 80, description: "a name for people, 1 to 80 characters" });
@@ -31,10 +33,17 @@ const AudioReader = Type.Object(
       Type.Integer({ minimum: 8000, maximum: 192_000, description: "an integer, 8000 to 192000" }),
     ),
     channels: Type.Enum([1, 2], { default: 1, description: "1 or 2" }),
+    baud: Type.Optional(
+      Type.Enum([...bauds], { description: `what a reader with the framed modem sends at: ${bauds.join(", ")}` }),
+    ),
+    family: Type.Optional(
+      Type.Enum(readerFamilyNames, { description: `what such a reader sends: ${readerFamilyNames.join(", ")}` }),
+    ),
   },
   {
     additionalProperties: false,
-    description: "an object with transport, name, source, sampleRate and channels",
+    dependentRequired: { family: ["baud"] },
+    description: "an object with transport, name, source, sampleRate, channels, baud and family",
   },
 );
 

@@ -1,20 +1,25 @@
-import { SwipeClipped, SwipeTooWeak } from "@swipewire/protocol/errors";
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import type { Random } from "@swipewire/protocol/random";
-import { asciiLines } from "@swipewire/protocol/readers/ascii-lines";
+import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
-import type { ReaderTrack, TrackNumber } from "@swipewire/protocol/readers/reader-frame";
+import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import type { Clock } from "@swipewire/protocol/time";
-import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
-import type { WaveformEvent, WaveformTrack } from "@swipewire/protocol/waveform/waveform-event";
+import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
 import { type AudioInput, isInputPresent, openCapture } from "./audio-capture.ts";
+import { HeadReader } from "./audio-head.ts";
 import { InputLevel } from "./audio-level.ts";
+import { ModemReader } from "./audio-modem.ts";
+import type { Heard, SoundReader } from "./audio-sound.ts";
 import type { ReaderTransport } from "./reader-transport.ts";
 import type { ReportFrames } from "./report-frames.ts";
 import { ReportTransport } from "./report-transport.ts";
 
 export interface AudioOptions extends AudioInput {
   readonly name: string;
+  /** Of a reader with the framed modem; without it there is a bare head. */
+  readonly baud?: Baud;
+  /** Of the frames that come over the modem; `ascii` unless told. */
+  readonly family?: FixedFamily;
   /** Hears of a gain that is set badly. */
   readonly warn: (failure: SwipewireError) => void;
   readonly clock: Clock;
@@ -22,91 +27,71 @@ export interface AudioOptions extends AudioInput {
 }
 
 /**
- * A bare head on a sound input. What is read off it goes on as plain lines, family `ascii`. The input counts as a connected
- * reader while it gives samples: whether a head is in its plug, nobody can tell.
+ * A bare head, or a reader with the framed modem, on a sound input. The input counts as a connected reader while it gives
+ * samples: what is in its plug, nobody can tell.
  */
-export function audioTransport({ name, warn, clock, random, ...input }: AudioOptions): ReaderTransport {
-  const swipes = new SampledSwipes(name, input.channels, warn);
+export function audioTransport(options: AudioOptions): ReaderTransport {
+  const { name, family = "ascii", clock, random, ...input } = options;
+  const frames = new SampledFrames(options);
   return new ReportTransport({
     name,
-    codec: asciiLines,
-    frames: swipes,
+    codec: readerFamilies[family],
+    frames,
     open: ({ report, failed }) =>
-      openCapture(input, { report, failed, begins: (sampleRate) => swipes.begin(sampleRate) }, clock),
+      openCapture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, clock),
     present: () => isInputPresent(input.source),
     clock,
     random,
   });
 }
 
-/** Pieces of samples in, lines of tracks out. */
-class SampledSwipes implements ReportFrames {
-  readonly #name: string;
-  readonly #channels: 1 | 2;
-  readonly #warn: (failure: SwipewireError) => void;
-  #decoder: WaveformDecoder | undefined;
+/** Pieces of samples in, frames out. */
+class SampledFrames implements ReportFrames {
+  readonly #options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">;
+  #reader: SoundReader | undefined;
   #level: InputLevel | undefined;
   /** Bytes of a frame of samples that was cut. */
   #rest = new Uint8Array();
 
-  constructor(name: string, channels: 1 | 2, warn: (failure: SwipewireError) => void) {
-    this.#name = name;
-    this.#channels = channels;
-    this.#warn = warn;
+  constructor(options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">) {
+    this.#options = options;
   }
 
-  /** @throws WaveformInput */
+  /** @throws WaveformInput | ModemInput */
   begin(sampleRate: number): void {
     this.wipe();
-    this.#decoder = new WaveformDecoder({ sampleRate, channels: this.#channels });
-    this.#level = new InputLevel(this.#name, sampleRate, this.#warn);
+    const { name, channels, baud, warn } = this.#options;
+    const format = { sampleRate, channels };
+    this.#reader = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud });
+    this.#level = new InputLevel(name, sampleRate, warn);
   }
 
   push(piece: Uint8Array): StreamEvent[] {
-    const size = 2 * this.#channels;
+    const { channels } = this.#options;
     const bytes = new Uint8Array(this.#rest.length + piece.length);
     bytes.set(this.#rest);
     bytes.set(piece, this.#rest.length);
-    const whole = bytes.length - (bytes.length % size);
+    const whole = bytes.length - (bytes.length % (2 * channels));
     this.#rest = bytes.slice(whole);
     const samples = new Int16Array(bytes.buffer, 0, whole / 2);
-    this.#level?.push(samples, this.#channels);
-    const events = this.#decoder?.push(samples) ?? [];
+    this.#level?.push(samples, channels);
+    const heard = this.#reader?.push(samples) ?? [];
     bytes.fill(0);
-    return events.map((event) => this.#frameOf(event));
+    return this.#judged(heard);
   }
 
   flush(): StreamEvent[] {
-    return (this.#decoder?.flush() ?? []).map((event) => this.#frameOf(event));
+    return this.#judged(this.#reader?.flush() ?? []);
   }
 
   wipe(): void {
-    this.#decoder?.wipe();
+    this.#reader?.wipe();
     this.#rest.fill(0);
     this.#rest = new Uint8Array();
   }
 
-  #frameOf(event: WaveformEvent): StreamEvent {
-    const wasCard = event.kind === "swipe" || GAIN_FAILURES.some((Failure) => event.failure instanceof Failure);
-    if (wasCard) this.#level?.judge(event.start, event.end);
-    return event.kind === "swipe" ? { frame: lineOf(event.tracks) } : { failure: event.failure };
+  #judged(heard: readonly Heard[]): StreamEvent[] {
+    for (const { start, end, tellsGain } of heard) if (tellsGain) this.#level?.judge(start, end);
+    return heard.map(({ event }) => event);
   }
-}
-
-const GAIN_FAILURES = [SwipeClipped, SwipeTooWeak];
-
-/** The tracks are wiped. */
-function lineOf(read: readonly WaveformTrack[]): Uint8Array {
-  const trackOf = (number: TrackNumber): ReaderTrack => {
-    const track = read.find((track) => track.number === number);
-    return track ? { number, state: "read", clear: track.data } : { number, state: "blank" };
-  };
-  const frame = asciiLines.encode({
-    family: "ascii",
-    encoding: "undetermined",
-    tracks: [trackOf(1), trackOf(2), trackOf(3)],
-    checks: [],
-  });
-  for (const { data } of read) data.wipe();
-  return frame;
 }

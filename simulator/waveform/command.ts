@@ -1,10 +1,8 @@
-import { writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { testCard, testCards } from "../cards/test-cards.ts";
 import { Dice } from "./dice.ts";
-import { playWav } from "./play.ts";
+import { AUDIO, giveSound, quietAround } from "./sound.ts";
 import { interleave, swipeSignal } from "./swipe-signal.ts";
-import { writeWav } from "./wav.ts";
 
 export const within = (low: number, high: number) => (text: string) => {
   const value = Number(text);
@@ -28,16 +26,12 @@ interface SwipeArguments {
   readonly seed: number;
 }
 
-/** Seconds of quiet around a swipe. An output that has just been opened may swallow what comes first. */
-export const BEFORE = { file: 0.5, output: 1 };
-export const AFTER = 0.5;
-
 /** `swipe`: what a bare head on a sound input records of a test card. */
 export function addSwipeCommand(program: Command): void {
   program
     .command("swipe")
     .description("what a bare head gives of a swiped test card: into a WAV file, or played at a sound output")
-    .requiredOption("--audio <to>", "a file that ends in .wav, or an output: hw:CARD=…, pulse:<sink>")
+    .requiredOption(...AUDIO)
     .addOption(
       new Option("--card <name>", "the card").choices(testCards.map(({ name }) => name)).default("unionpay-debit"),
     )
@@ -57,7 +51,6 @@ export function addSwipeCommand(program: Command): void {
     .action(async (given: SwipeArguments, command: Command) => {
       const card = testCard(given.card);
       const dice = new Dice(given.seed);
-      const isFile = given.audio.endsWith(".wav");
       const channels = given.track.split("+").map((number) => {
         const track = card.tracks.find((track) => track.number === Number(number));
         if (!track) command.error(`error: ${card.name} has no track ${number}`);
@@ -75,8 +68,7 @@ export function addSwipeCommand(program: Command): void {
               ...(given.hum > 0 && { hum: { level: given.hum, frequency: 50 } }),
             },
             backwards: given.backwards ?? false,
-            before: isFile ? BEFORE.file : BEFORE.output,
-            after: AFTER,
+            ...quietAround(given.audio),
           },
           dice,
         );
@@ -84,8 +76,7 @@ export function addSwipeCommand(program: Command): void {
       const [left, right] = channels;
       if (!left) throw new Error("a choice has at least one track");
       const samples = right ? interleave(left, right) : left;
-      const wav = writeWav({ sampleRate: given.rate, channels: channels.length, samples });
-      await (isFile ? writeFile(given.audio, wav) : playWav(given.audio, wav));
+      await giveSound(given.audio, { sampleRate: given.rate, channels: channels.length, samples });
       process.stdout.write(
         `${given.audio}: ${(left.length / given.rate).toFixed(2)} s, track ${given.track} of ${card.name}\n`,
       );

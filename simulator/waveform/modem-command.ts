@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
@@ -8,11 +7,10 @@ import { type Command, Option } from "commander";
 import { testCard, testCards } from "../cards/test-cards.ts";
 import { PUBLISHED_BDK } from "../readers/published-frames.ts";
 import { virtualReader } from "../readers/virtual-reader.ts";
-import { AFTER, BEFORE, within } from "./command.ts";
+import { within } from "./command.ts";
 import { Dice } from "./dice.ts";
 import { modemSignal } from "./modem-signal.ts";
-import { playWav } from "./play.ts";
-import { writeWav } from "./wav.ts";
+import { AUDIO, giveSound, quietAround } from "./sound.ts";
 
 const KSN = Uint8Array.from([0x62, 0x99, 0x49, 0x01, 0x19, 0x00, 0x00, 0x00, 0x00, 0x01]);
 
@@ -36,7 +34,7 @@ export function addModemCommand(program: Command): void {
     .description(
       "what a reader with the framed modem sends of a test card: into a WAV file, or played at a sound output",
     )
-    .requiredOption("--audio <to>", "a file that ends in .wav, or an output: hw:CARD=…, pulse:<sink>")
+    .requiredOption(...AUDIO)
     .addOption(
       new Option("--family <name>", "of the frame it sends; those that encrypt do so under the published test key")
         .choices(readerFamilyNames)
@@ -53,7 +51,6 @@ export function addModemCommand(program: Command): void {
     .option("--pin", "a pin drives the line, with square waves")
     .option("--seed <number>", "the same seed gives the same file", within(0, 2 ** 31 - 1), 1)
     .action(async (given: ModemArguments) => {
-      const isFile = given.audio.endsWith(".wav");
       const baud = Number(given.baud) as Baud;
       const swiped = virtualReader(given.family, { bdk: PUBLISHED_BDK, ksn: KSN }).nextFrame(testCard(given.card));
       using frame = new SensitiveBytes(swiped);
@@ -67,14 +64,12 @@ export function addModemCommand(program: Command): void {
           clock: given.clock,
           driver: given.pin ? "pin" : "converter",
           line: { snr: given.snr, coupling: 10, gain: given.gain },
-          before: isFile ? BEFORE.file : BEFORE.output,
-          after: AFTER,
+          ...quietAround(given.audio),
         },
         new Dice(given.seed),
       );
       payload.fill(0);
-      const wav = writeWav({ sampleRate: given.rate, channels: 1, samples });
-      await (isFile ? writeFile(given.audio, wav) : playWav(given.audio, wav));
+      await giveSound(given.audio, { sampleRate: given.rate, channels: 1, samples });
       process.stdout.write(
         `${given.audio}: ${(samples.length / given.rate).toFixed(2)} s, ${frame.length} bytes of ${given.family} at ${baud} Bd\n`,
       );

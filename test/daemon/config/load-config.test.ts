@@ -57,6 +57,10 @@ t.test("variables have the last word over the file", async (t) => {
     { baudRate: 19_200 },
     { ...jack, channels: 1 },
   ]);
+  const modem = JSON.stringify([{ ...jack, baud: 1200, family: "idtech" }]);
+  t.match(loadConfig({ env: { SWIPEWIRE_DAEMON_READERS: modem } }).readers, [{ baud: 1200, family: "idtech" }]);
+  const headOfFamily = JSON.stringify([{ ...jack, family: "idtech" }]);
+  t.throws(() => loadConfig({ env: { SWIPEWIRE_DAEMON_READERS: headOfFamily } }), ConfigInvalid);
 });
 
 t.test("names file or variable, field, what was given and what is allowed, all at once", async (t) => {

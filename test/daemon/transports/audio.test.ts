@@ -3,9 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AudioOptions, audioTransport } from "@swipewire/daemon/transports/audio";
 import type { SwipewireError } from "@swipewire/protocol/failure";
+import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds, systemClock } from "@swipewire/protocol/time";
+import { encodeModemMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { Dice } from "@swipewire/simulator/waveform/dice";
+import { modemSignal } from "@swipewire/simulator/waveform/modem-signal";
 import { interleave, type SwipeConditions, swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
 import t, { type Test } from "tap";
 import { seededRandom } from "../../seeded-random.ts";
@@ -120,6 +123,23 @@ t.test("two tracks on a stereo input are one frame", async (t) => {
   const { until } = opened(t, { channels: 2 });
   t.strictSame((await until(2))[1], `frame: ${TRACK_1}${TRACK_2}\r`);
   t.match(arecord.arguments(), / -c 2 /);
+});
+
+t.test("frames of the modem go on as they are, whatever is on the other channel", async (t) => {
+  const sent = Uint8Array.from(Buffer.from(`${TRACK_2}\r`));
+  const line = { sampleRate: RATE, baud: 1200, line: { gain: 0.5, snr: 20 } } as const;
+  const say = (message: Parameters<typeof encodeModemMessage>[0]) => {
+    const { messageKind, payload } = encodeModemMessage(message);
+    return modemSignal(messageKind, payload, line, new Dice(3));
+  };
+  const frame = say({ type: "reader-frame", frame: SensitiveBytes.copyOf(sent) });
+  const mono = [say({ type: "armed", sequence: 1, seconds: 30 }), frame, frame.subarray(0, frame.length / 2)];
+  recorder({ samples: recorded(...mono, new Float32Array(RATE)) });
+  const alone = opened(t, { baud: 1200, family: "ascii" });
+  t.strictSame(await alone.until(3), ["connected", `frame: ${TRACK_2}\r`, "modem_frame_cut"]);
+  recorder({ samples: recorded(interleave(frame, say({ type: "identify", sequence: 1 }))) });
+  const both = opened(t, { baud: 1200, channels: 2 });
+  t.strictSame(await both.until(2), ["connected", `frame: ${TRACK_2}\r`]);
 });
 
 t.test("an input that takes another rate than asked is read at its own", async (t) => {

@@ -1,4 +1,4 @@
-import { audioTransport } from "@swipewire/daemon/transports/audio";
+import { type AudioOptions, audioTransport } from "@swipewire/daemon/transports/audio";
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import { systemClock } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
@@ -7,8 +7,8 @@ import { startSoundServer } from "./sound-server.ts";
 
 const FRAME = "frame: ;6224242300000069=30122200000000000?\r";
 
-/** A head on this source, and all that is told of it. */
-function listen(t: Test, source: string) {
+/** A reader on this source, a bare head unless told, and all that is told of it. */
+function listen(t: Test, source: string, modem: Pick<AudioOptions, "baud" | "family"> = {}) {
   const events: string[] = [];
   let wake = () => {};
   const tell = (event: string) => {
@@ -19,6 +19,7 @@ function listen(t: Test, source: string) {
     name: "jack",
     source,
     channels: 1,
+    ...modem,
     warn: () => {},
     clock: systemClock,
     random: seededRandom(1),
@@ -43,7 +44,7 @@ t.test("a swipe is read from a source, and again after the sound server was kill
   await server.plug("head");
   const next = listen(t, "pulse:head.monitor");
   t.equal(await next(), "connected");
-  await server.swipe("head");
+  await server.play("head", "swipe");
   t.equal(await next(), FRAME);
   await server.kill();
   t.equal(await next(), "disconnected: unplugged");
@@ -51,7 +52,7 @@ t.test("a swipe is read from a source, and again after the sound server was kill
   await server.restart();
   await server.plug("head");
   t.equal(await next(), "connected");
-  await server.swipe("head", "--backwards");
+  await server.play("head", "swipe", "--backwards");
   t.equal(await next(), FRAME);
 });
 
@@ -67,7 +68,7 @@ t.test("a source that goes away is not silently taken for another", async (t) =>
   t.equal(await server.pactl("list", "short", "source-outputs"), "", "nobody listens at the microphone");
   await server.plug("head");
   t.equal(await next(), "connected");
-  await server.swipe("head", "--speed", "60");
+  await server.play("head", "swipe", "--speed", "60");
   t.equal(await next(), FRAME);
 });
 
@@ -81,6 +82,15 @@ t.test("a recording that somebody moves to another source goes back to its own",
   await server.pactl("move-source-output", output, "microphone.monitor");
   t.equal(await next(), "disconnected: failed");
   t.equal(await next(), "connected");
-  await server.swipe("head");
+  await server.play("head", "swipe");
   t.equal(await next(), FRAME);
+});
+
+t.test("a reader with the framed modem is read from a source", async (t) => {
+  const server = await startSoundServer(t);
+  await server.plug("jack");
+  const next = listen(t, "pulse:jack.monitor", { baud: 2400, family: "magtek-keyboard" });
+  t.equal(await next(), "connected");
+  await server.play("jack", "modem", "--baud", "2400", "--family", "magtek-keyboard");
+  t.match(await next(), /^frame: %/);
 });

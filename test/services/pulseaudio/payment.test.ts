@@ -44,7 +44,7 @@ t.test("an order is paid by a swipe that is played into a sound input", async (t
 
   const card = testCard("unionpay-debit");
   system.phones.phone(PHONE).script = pinOf(card);
-  const deliver = () => void server.swipe("head", "--card", card.name);
+  const deliver = () => void server.play("head", "swipe", "--card", card.name);
   await swipeFor({ session, shop: system.shop, deliver }, await system.shop.placeOrder(newOrder("T-1")));
   t.match((await untilStep(session, "result")).result, { outcome: "approved" });
   t.equal(system.bank.books.charged(card.name), 10_000);

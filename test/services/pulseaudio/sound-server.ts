@@ -14,8 +14,8 @@ export interface SoundServer {
   pactl(...args: readonly string[]): Promise<string>;
   /** A sink whose monitor records what is played into it. @returns what takes it away again */
   plug(sink: string): Promise<() => Promise<unknown>>;
-  /** `swipewire-sim swipe`, played into a sink to its end. */
-  swipe(sink: string, ...flags: readonly string[]): Promise<unknown>;
+  /** What a command of the simulator gives, played into a sink to its end. */
+  play(sink: string, command: "swipe" | "modem", ...flags: readonly string[]): Promise<unknown>;
   /** SIGKILL. */
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -64,7 +64,7 @@ export async function startSoundServer(t: Test): Promise<SoundServer> {
       const module = await pactl("load-module", "module-null-sink", `sink_name=${sink}`, ...form);
       return () => pactl("unload-module", module);
     },
-    swipe: (sink, ...flags) => run(process.execPath, [SIMULATOR, "swipe", "--audio", `pulse:${sink}`, ...flags]),
+    play: (sink, ...command) => run(process.execPath, [SIMULATOR, ...command, "--audio", `pulse:${sink}`]),
     kill,
     restart: async () => {
       server = await start();
