@@ -34,9 +34,11 @@ export interface DrawnRun {
   readonly channel: number;
   /** In samples of the recording; of each flux change. */
   readonly places: readonly number[];
-  readonly bits: readonly { readonly at: number; readonly bit: number; readonly isClocking: boolean }[];
+  readonly bits: readonly { readonly start: number; readonly end: number; readonly bit: number }[];
   readonly start: number;
   readonly end: number;
+  /** Where a track was read: the first bit of its characters, and the one behind its LRC. */
+  readonly characters?: { readonly first: number; readonly end: number };
 }
 
 export interface InspectedRecording {
@@ -59,7 +61,8 @@ export function inspectSamples({ sampleRate, channels, samples }: Recording): In
       const start = origin + (edges[0] ?? 0);
       const end = origin + (edges[bits.length] ?? 0);
       const rival = runs.findIndex((run) => run.channel === channel && run.start < end && start < run.end);
-      const isBetter = rival < 0 || (runs[rival]?.bits.length ?? 0) < bits.length;
+      const other = runs[rival];
+      const isBetter = !other || (read ? !other.characters : !other.characters && other.bits.length < bits.length);
       if (!isBetter) return;
       const places = [...edges, ...middles].filter((at) => !Number.isNaN(at)).map((at) => origin + at);
       const run: DrawnRun = {
@@ -68,11 +71,11 @@ export function inspectSamples({ sampleRate, channels, samples }: Recording): In
         end,
         places: places.sort((a, b) => a - b),
         bits: Array.from(bits, (bit, n) => ({
-          at: origin + ((edges[n] ?? 0) + (edges[n + 1] ?? 0)) / 2,
+          start: origin + (edges[n] ?? 0),
+          end: origin + (edges[n + 1] ?? 0),
           bit,
-          // Without a read nobody knows where characters begin.
-          isClocking: read !== undefined && (n < read.firstBit || n >= read.endBit),
         })),
+        ...(read && { characters: { first: read.firstBit, end: read.endBit } }),
       };
       runs.splice(rival < 0 ? runs.length : rival, rival < 0 ? 0 : 1, run);
     },
