@@ -47,38 +47,38 @@ export class ReaderFault extends failure("reader_fault", {
 // Sound inputs.
 
 export class AudioProgramMissing extends failure("audio_program_missing", {
-  what: "A program that recording from a sound input needs is not there.",
+  what: "A program that a sound input or output needs is not there.",
   means: "No card can be read from that input; the daemon keeps trying.",
-  todo: "Install what the detail names: arecord is in alsa-utils, pactl in pulseaudio-utils, pulse: inputs are in libasound2-plugins.",
+  todo: "Install what the detail names: arecord and aplay are in alsa-utils, pactl in pulseaudio-utils, pulse: inputs are in libasound2-plugins.",
 }) {}
 
-export class AudioInputMissing extends failure("audio_input_missing", {
-  what: "There is no sound input of that name.",
+export class AudioDeviceMissing extends failure("audio_device_missing", {
+  what: "There is no sound input or output of that name.",
   means: "No card can be read from it; the daemon keeps trying.",
-  todo: "Plug it in, or take its name from `arecord -L` or `pactl list short sources`.",
+  todo: "Plug it in, or take its name from `arecord -L`, `aplay -L` or `pactl list short sources` and `sinks`.",
 }) {}
 
-export class AudioInputBusy extends failure("audio_input_busy", {
-  what: "Another program holds the sound input.",
+export class AudioDeviceBusy extends failure("audio_device_busy", {
+  what: "Another program holds the sound input or output.",
   means: "No card can be read from it; the daemon keeps trying.",
-  todo: "End that program. Where PulseAudio runs, name the input as pulse:<source> in place of hw:.",
+  todo: "End that program. Where PulseAudio runs, name it as pulse: in place of hw:.",
 }) {}
 
-export class AudioInputForbidden extends failure("audio_input_forbidden", {
-  what: "The daemon's user may not record from the sound input.",
+export class AudioDeviceForbidden extends failure("audio_device_forbidden", {
+  what: "The daemon's user may not use the sound input or output.",
   means: "No card can be read from it; the daemon keeps trying.",
   todo: "Put that user into the group audio, or let it use the sound server's socket, and start the daemon again.",
 }) {}
 
 export class AudioFormatRefused extends failure("audio_format_refused", {
-  what: "The sound input does not record at this rate or with so many channels.",
+  what: "The sound input or output has not this rate, or not so many channels.",
   means: "No card can be read from it; the daemon keeps trying.",
-  todo: "Set sampleRate and channels to what `arecord --dump-hw-params` shows, or name the input as plughw: in place of hw:.",
+  todo: "Set sampleRate and channels to what `arecord --dump-hw-params` shows, or name it as plughw: in place of hw:.",
 }) {}
 
 export class AudioServerUnreachable extends failure("audio_server_unreachable", {
   what: "The sound server cannot be reached.",
-  means: "No card can be read from its sources; the daemon keeps trying.",
+  means: "No card can be read through it; the daemon keeps trying.",
   todo: "See that PulseAudio runs for the daemon's user, or that PULSE_SERVER names its socket.",
 }) {}
 
@@ -86,6 +86,12 @@ export class AudioCaptureFailed extends failure("audio_capture_failed", {
   what: "The recording from a sound input ended, or brought no samples.",
   means: "No card can be read from it; the daemon keeps trying.",
   todo: "Run arecord on that input by hand: it says more.",
+}) {}
+
+export class AudioPlaybackFailed extends failure("audio_playback_failed", {
+  what: "The playing at a sound output ended.",
+  means: "The reader behind it is neither fed nor armed; the daemon keeps trying.",
+  todo: "Run aplay on that output by hand: it says more.",
 }) {}
 
 export class AudioInputClipping extends failure("audio_input_clipping", {

@@ -20,13 +20,15 @@ const SerialReader = Type.Object(
   { additionalProperties: false, description: "an object with transport, name, path, baudRate and family" },
 );
 
+/** One of ALSA's by its name. What has none, as `default`, may be another one tomorrow. */
+const PCM = { pattern: "^[a-z]+:[^ ]+$", maxLength: 200 } as const;
+
 const AudioReader = Type.Object(
   {
     transport: Type.Literal("audio"),
     name,
     source: Type.String({
-      pattern: "^[a-z]+:[^ ]+$",
-      maxLength: 200,
+      ...PCM,
       description: "a sound input by its name: hw:CARD=…, plughw:CARD=… or pulse:<source>",
     }),
     sampleRate: Type.Optional(
@@ -36,14 +38,20 @@ const AudioReader = Type.Object(
     baud: Type.Optional(
       Type.Enum([...bauds], { description: `what a reader with the framed modem sends at: ${bauds.join(", ")}` }),
     ),
+    output: Type.Optional(
+      Type.String({
+        ...PCM,
+        description: "where such a reader is fed and armed: hw:CARD=…, plughw:CARD=… or pulse:<sink>",
+      }),
+    ),
     family: Type.Optional(
       Type.Enum(readerFamilyNames, { description: `what such a reader sends: ${readerFamilyNames.join(", ")}` }),
     ),
   },
   {
     additionalProperties: false,
-    dependentRequired: { family: ["baud"] },
-    description: "an object with transport, name, source, sampleRate, channels, baud and family",
+    dependentRequired: { family: ["baud"], output: ["baud"] },
+    description: "an object with transport, name, source, sampleRate, channels, baud, output and family",
   },
 );
 

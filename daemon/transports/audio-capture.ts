@@ -3,15 +3,8 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
-import {
-  AudioCaptureFailed,
-  AudioFormatRefused,
-  AudioInputBusy,
-  AudioInputForbidden,
-  AudioInputMissing,
-  AudioProgramMissing,
-  AudioServerUnreachable,
-} from "../errors.ts";
+import { AudioCaptureFailed, AudioDeviceMissing, AudioProgramMissing } from "../errors.ts";
+import { failureFrom } from "./audio-failures.ts";
 import { hasPulseSource, PulseWatch, pulseSourceRate } from "./audio-pulse.ts";
 import type { ReportDevice, ReportListener } from "./report-transport.ts";
 
@@ -78,7 +71,7 @@ export async function openCapture(input: AudioInput, listener: CaptureListener, 
 
   const gone = new Promise<void>((resolve) => recorder.once("close", () => resolve()).once("error", () => resolve()));
   recorder.once("error", (cause) => ended.resolve(new AudioProgramMissing({ detail: "arecord", cause })));
-  recorder.once("close", () => ended.resolve(failureFrom(lastWords, source)));
+  recorder.once("close", () => ended.resolve(failureFrom(lastWords, source, AudioCaptureFailed)));
   createInterface(recorder.stderr).on("line", (line) => {
     lastWords = `${lastWords}${line}\n`.slice(-LAST_WORDS);
     // An input may take another rate than it was asked for. The first setup told of is that of what arrives here.
@@ -111,7 +104,7 @@ export async function openCapture(input: AudioInput, listener: CaptureListener, 
     throw failure;
   }
   if (recorder.pid !== undefined) {
-    watch?.watch(recorder.pid, () => ended.resolve(new AudioInputMissing({ detail: source })));
+    watch?.watch(recorder.pid, () => ended.resolve(new AudioDeviceMissing({ detail: source })));
   }
   // Flows from the next tick on, when whoever waits for this has been told.
   recorder.stdout.removeAllListeners("readable").on("data", (piece: Buffer) => {
@@ -122,18 +115,3 @@ export async function openCapture(input: AudioInput, listener: CaptureListener, 
   void ended.promise.then(() => listener.failed());
   return { close };
 }
-
-/** What ALSA's and PulseAudio's own words mean. */
-function failureFrom(words: string, source: string): SwipewireError {
-  const [, Failure] = REASONS.find(([pattern]) => pattern.test(words)) ?? [];
-  return Failure ? new Failure({ detail: source }) : new AudioCaptureFailed({ detail: source });
-}
-
-const REASONS = [
-  [/Unknown PCM|libasound_module_pcm_pulse/, AudioProgramMissing],
-  [/Connection refused|Connection terminated/, AudioServerUnreachable],
-  [/resource busy/, AudioInputBusy],
-  [/Permission denied|Operation not permitted|Access denied/, AudioInputForbidden],
-  [/No such (device|entity|file)|get card index/, AudioInputMissing],
-  [/non available|rate is not accurate|Unable to install hw params/, AudioFormatRefused],
-] as const;

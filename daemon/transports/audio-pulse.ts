@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { checker } from "@swipewire/protocol/messages/parse";
 import Type from "typebox";
-import { AudioInputMissing, AudioProgramMissing, AudioServerUnreachable } from "../errors.ts";
+import { AudioDeviceMissing, AudioProgramMissing, AudioServerUnreachable } from "../errors.ts";
 
 /** What of `pactl --format=json list` is needed. */
 const checkSources = checker(
@@ -33,11 +33,11 @@ async function list<T>(what: string, check: (value: unknown) => T): Promise<T> {
 
 /**
  * The rate that a source records at, so that nothing is resampled.
- * @throws AudioInputMissing | AudioProgramMissing | AudioServerUnreachable
+ * @throws AudioDeviceMissing | AudioProgramMissing | AudioServerUnreachable
  */
 export async function pulseSourceRate(name: string): Promise<number> {
   const source = (await list("sources", checkSources)).find((source) => source.name === name);
-  if (!source) throw new AudioInputMissing({ detail: name });
+  if (!source) throw new AudioDeviceMissing({ detail: name });
   return Number(/(\d+)Hz$/.exec(source.sample_specification)?.[1]);
 }
 

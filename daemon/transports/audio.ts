@@ -5,10 +5,13 @@ import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import type { Clock } from "@swipewire/protocol/time";
 import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
+import type { ReaderMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import { type AudioInput, isInputPresent, openCapture } from "./audio-capture.ts";
 import { HeadReader } from "./audio-head.ts";
+import { ModemHost } from "./audio-host.ts";
 import { InputLevel } from "./audio-level.ts";
 import { ModemReader } from "./audio-modem.ts";
+import { openPlayback } from "./audio-playback.ts";
 import type { Heard, SoundReader } from "./audio-sound.ts";
 import type { ReaderTransport } from "./reader-transport.ts";
 import type { ReportFrames } from "./report-frames.ts";
@@ -18,6 +21,8 @@ export interface AudioOptions extends AudioInput {
   readonly name: string;
   /** Of a reader with the framed modem; without it there is a bare head. */
   readonly baud?: Baud;
+  /** Where a modem's reader is fed and armed: a stereo PCM of ALSA. Without it the reader is one that needs neither. */
+  readonly output?: string;
   /** Of the frames that come over the modem; `ascii` unless told. */
   readonly family?: FixedFamily;
   /** Hears of a gain that is set badly. */
@@ -26,19 +31,40 @@ export interface AudioOptions extends AudioInput {
   readonly random: Random;
 }
 
+/** Hz. The lowest that the power tone goes with. */
+const OUTPUT_RATE = 44_100;
+
 /**
  * A bare head, or a reader with the framed modem, on a sound input. The input counts as a connected reader while it gives
  * samples: what is in its plug, nobody can tell.
  */
 export function audioTransport(options: AudioOptions): ReaderTransport {
-  const { name, family = "ascii", clock, random, ...input } = options;
-  const frames = new SampledFrames(options);
+  const { name, family = "ascii", baud, output, clock, random, ...input } = options;
+  const line = baud === undefined || output === undefined ? undefined : { sampleRate: OUTPUT_RATE, baud };
+  const host = line && new ModemHost(line, clock);
+  const frames = new SampledFrames(options, (message) => host?.hear(message));
   return new ReportTransport({
     name,
     codec: readerFamilies[family],
     frames,
-    open: ({ report, failed }) =>
-      openCapture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, clock),
+    async open({ report, failed }) {
+      const record = () =>
+        openCapture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, clock);
+      if (!host || output === undefined) return record();
+      const take = (count: number) => host.take(count);
+      const playback = await openPlayback({ output, sampleRate: OUTPUT_RATE, take, failed });
+      const capture = await record().catch(async (error: unknown) => {
+        await playback.close();
+        throw error;
+      });
+      host.begin();
+      return {
+        async close() {
+          host.end();
+          await Promise.all([capture.close(), playback.close()]);
+        },
+      };
+    },
     present: () => isInputPresent(input.source),
     clock,
     random,
@@ -48,13 +74,18 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
 /** Pieces of samples in, frames out. */
 class SampledFrames implements ReportFrames {
   readonly #options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">;
+  readonly #hear: (message: ReaderMessage) => void;
   #reader: SoundReader | undefined;
   #level: InputLevel | undefined;
   /** Bytes of a frame of samples that was cut. */
   #rest = new Uint8Array();
 
-  constructor(options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">) {
+  constructor(
+    options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">,
+    hear: (message: ReaderMessage) => void,
+  ) {
     this.#options = options;
+    this.#hear = hear;
   }
 
   /** @throws WaveformInput | ModemInput */
@@ -62,7 +93,7 @@ class SampledFrames implements ReportFrames {
     this.wipe();
     const { name, channels, baud, warn } = this.#options;
     const format = { sampleRate, channels };
-    this.#reader = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud });
+    this.#reader = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud }, this.#hear);
     this.#level = new InputLevel(name, sampleRate, warn);
   }
 

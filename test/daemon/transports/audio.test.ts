@@ -170,15 +170,15 @@ t.test("a recording that ends is begun again", async (t) => {
 
 t.test("why an input cannot be opened is told", async (t) => {
   const reasons = [
-    ["audio open error: No such device", "There is no sound input of that name."],
-    ["audio open error: Device or resource busy", "Another program holds the sound input."],
-    ["audio open error: Permission denied", "The daemon's user may not record from the sound input."],
+    ["audio open error: No such device", "There is no sound input or output of that name."],
+    ["audio open error: Device or resource busy", "Another program holds the sound input or output."],
+    ["audio open error: Permission denied", "The daemon's user may not use the sound input or output."],
     ["pulse_connect: Unable to connect: Connection refused", "The sound server cannot be reached."],
     [
       "set_params:1352: Channels count non available",
-      "The sound input does not record at this rate or with so many channels.",
+      "The sound input or output has not this rate, or not so many channels.",
     ],
-    ["Unknown PCM jack", "A program that recording from a sound input needs is not there."],
+    ["Unknown PCM jack", "A program that a sound input or output needs is not there."],
     ["something new", "The recording from a sound input ended, or brought no samples."],
   ] as const;
   recorder({ last: reasons.map(([says], n) => `[ $3 = hw:${n} ] && echo '${says}' >&2`).join("\n") });
@@ -193,7 +193,7 @@ t.test("why an input cannot be opened is told", async (t) => {
 t.test("without arecord the input cannot be opened", async (t) => {
   process.env["PATH"] = folder;
   const { until } = opened(t, { clock: systemClock });
-  t.strictSame(await until(1), ["A program that recording from a sound input needs is not there. (arecord)"]);
+  t.strictSame(await until(1), ["A program that a sound input or output needs is not there. (arecord)"]);
 });
 
 t.test("an input that gives nothing has failed", async (t) => {

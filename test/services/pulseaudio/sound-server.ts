@@ -13,7 +13,7 @@ const SIMULATOR = join(import.meta.dirname, "../../../simulator/bin/swipewire-si
 export interface SoundServer {
   pactl(...args: readonly string[]): Promise<string>;
   /** A sink whose monitor records what is played into it. @returns what takes it away again */
-  plug(sink: string): Promise<() => Promise<unknown>>;
+  plug(sink: string, channels?: 1 | 2): Promise<() => Promise<unknown>>;
   /** What a command of the simulator gives, played into a sink to its end. */
   play(sink: string, command: "swipe" | "modem", ...flags: readonly string[]): Promise<unknown>;
   /** SIGKILL. */
@@ -59,8 +59,8 @@ export async function startSoundServer(t: Test): Promise<SoundServer> {
   });
   return {
     pactl,
-    plug: async (sink) => {
-      const form = ["format=s16le", "rate=44100", "channels=1"];
+    plug: async (sink, channels = 1) => {
+      const form = ["format=s16le", "rate=44100", `channels=${channels}`];
       const module = await pactl("load-module", "module-null-sink", `sink_name=${sink}`, ...form);
       return () => pactl("unload-module", module);
     },
