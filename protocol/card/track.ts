@@ -62,6 +62,13 @@ export function parseTrack(number: TrackNumber, bytes: Uint8Array): ParsedTrack 
   return number === 3 ? parseBankingTrack(bytes) : parsePaymentTrack(number, bytes);
 }
 
+/**
+ * Of what {@link parseTrack} threw: are the track's characters right, and only laid out in another way than ISO/IEC 4909? So
+ * are track 3s that issuers use as they like; nobody but they can read them, and a payment does without.
+ */
+export const isPrivateLayout = (number: TrackNumber, failure: unknown): boolean =>
+  number === 3 && (failure instanceof TrackFormatCode || failure instanceof TrackPan);
+
 const place = (track: TrackNumber, offset: number) => ({ detail: `track ${track}, offset ${offset}` });
 
 function checkCharacters(track: TrackNumber, bytes: Uint8Array): void {

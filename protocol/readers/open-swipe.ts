@@ -1,7 +1,7 @@
 import { sha1 } from "@noble/hashes/legacy.js";
 import { carriesLrc, lrcByStartSentinel } from "../card/lrc.ts";
 import type { EncryptedSwipe, Swipe, SwipeTrack } from "../card/swipe.ts";
-import { parseTrack } from "../card/track.ts";
+import { isPrivateLayout, parseTrack } from "../card/track.ts";
 import { ReaderDecryptionFailed, ReaderHashMismatch } from "../errors.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
 import { HASH_LENGTH } from "./idtech-layout.ts";
@@ -15,7 +15,7 @@ export type ReaderDecryption = (
 ) => SensitiveBytes;
 
 /**
- * The tracks of a swipe, in order, clear. They are the caller's to wipe; the swipe stays as it is. When this throws,
+ * The tracks of a swipe, in order, clear; without a track 3 of a private layout. They are the caller's to wipe; the swipe stays as it is. When this throws,
  * whatever was opened is wiped.
  *
  * @throws ReaderDecryptionFailed when what comes out is no track, as under a wrong key
@@ -52,19 +52,25 @@ function openBlock(swipe: EncryptedSwipe, block: EncryptedBlock, decrypt: Reader
     let at = 0;
     for (const [n, number] of tracks.entries()) {
       const end = at + (lengths[n] ?? 0);
-      into.push({ number, data: SensitiveBytes.copyOf(trackOf(swipe, number, bytes.subarray(at, end))) });
+      const track = trackOf(swipe, number, bytes.subarray(at, end));
+      if (track) into.push({ number, data: SensitiveBytes.copyOf(track) });
       at = end;
     }
   });
 }
 
-/** @param sent a track as the reader encrypted it, with its LRC character or without */
-function trackOf(swipe: EncryptedSwipe, number: TrackNumber, sent: Uint8Array): Uint8Array {
+/**
+ * @param sent a track as the reader encrypted it, with its LRC character or without
+ * @returns undefined for one of a private layout
+ */
+function trackOf(swipe: EncryptedSwipe, number: TrackNumber, sent: Uint8Array): Uint8Array | undefined {
   const withLrc = carriesLrc(sent);
   const track = withLrc ? sent.subarray(0, -1) : sent;
   try {
     parseTrack(number, track);
   } catch (cause) {
+    // No wrong key gives characters that are right.
+    if (isPrivateLayout(number, cause)) return undefined;
     throw new ReaderDecryptionFailed({ detail: `track ${number}`, cause });
   }
   if (withLrc && sent.at(-1) !== lrcByStartSentinel(track)) {

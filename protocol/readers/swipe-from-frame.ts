@@ -1,5 +1,5 @@
 import type { Swipe, SwipeTrack } from "../card/swipe.ts";
-import { parseTrack } from "../card/track.ts";
+import { isPrivateLayout, parseTrack } from "../card/track.ts";
 import { ReaderCardNotPayment, ReaderTracksMissing } from "../errors.ts";
 import { isPaymentEncoding } from "./card-encoding.ts";
 import type { ReaderFrame } from "./reader-frame.ts";
@@ -10,8 +10,8 @@ export function wipeFrame(frame: ReaderFrame): void {
 }
 
 /**
- * Validates a frame into a swipe: track 1 or 2 was read, and every clear track parses. The swipe takes over the frame's
- * tracks, so whoever has it wipes them; when this throws they are wiped already.
+ * Validates a frame into a swipe: track 1 or 2 was read, and every clear track parses, but for a track 3 of a private layout,
+ * which is left out. The swipe takes over the frame's tracks, so whoever has it wipes them; when this throws they are wiped already.
  *
  * @throws ReaderCardNotPayment when the reader says that the stripe is a driving licence's, or could not be decoded
  * @throws ReaderTracksMissing
@@ -26,8 +26,15 @@ export function swipeFromFrame(frame: ReaderFrame): Swipe {
       });
     }
     const clear = frame.tracks.flatMap(({ number, clear }): SwipeTrack[] => {
-      clear?.use((bytes) => parseTrack(number, bytes));
-      return clear ? [{ number, data: clear }] : [];
+      if (!clear) return [];
+      try {
+        clear.use((bytes) => parseTrack(number, bytes));
+        return [{ number, data: clear }];
+      } catch (failure) {
+        if (!isPrivateLayout(number, failure)) throw failure;
+        clear.wipe();
+        return [];
+      }
     });
     const common = { family: frame.family, ...(frame.serial !== undefined && { serial: frame.serial }) };
     if (!frame.encryption) return { kind: "clear", ...common, tracks: clear };

@@ -7,6 +7,8 @@ import { openSwipe, type ReaderDecryption } from "@swipewire/protocol/readers/op
 import type { ReaderFrame, ReaderTrack } from "@swipewire/protocol/readers/reader-frame";
 import { swipeFromFrame, wipeFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import { testCard } from "@swipewire/simulator/cards/test-cards";
+import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import t from "tap";
 import { ascii, clearText, hex, hexOf, idtech, magtek } from "./frame-samples.ts";
 
@@ -172,6 +174,29 @@ t.test("a swipe needs track 1 or track 2", async (t) => {
   t.equal(states("+996224242300000069=1561?\r"), "1 blank, 2 blank, 3 read");
   t.equal(line("%E?;5452300551227189=0804321?+01==156?\r").kind, "clear", "one good track is enough");
   t.equal(line(";5452300551227189=0804321?\r").kind, "clear");
+});
+
+t.test("a track 3 that an issuer lays out in its own way is left out, clear or encrypted", async (t) => {
+  for (const own of [";=12345?", ";99123=4?", ";:1234?"]) {
+    const frame = readerFamilies.ascii.decode(ascii(`;5452300551227189=0804321?+${own.slice(1)}\r`));
+    const swipe = swipeFromFrame(frame);
+    t.strictSame(swipe.kind === "clear" && swipe.tracks.map(({ number }) => number), [2], own);
+    t.ok(frame.tracks[2].clear?.wiped);
+    const card = {
+      ...testCard("visa-no-pin"),
+      tracks: [...testCard("visa-no-pin").tracks, { number: 3 as const, data: ascii(own) }],
+    };
+    for (const family of ["magtek-magnesafe", "idtech"] as const) {
+      const bytes = virtualReader(family, { bdk, ksn: new Uint8Array(10).fill(1, 0, 7) }).nextFrame(card);
+      const opened = openSwipe(swipeOf(bytes), decrypt);
+      t.strictSame(
+        opened.map(({ number }) => number),
+        [1, 2],
+        family,
+      );
+    }
+  }
+  t.throws(() => line(";5452300551227189=0804321?+99A?\r"), { code: "track_character" }, "what is damaged is told");
 });
 
 t.test("a clear track that does not parse fails the swipe, and the frame is wiped", async (t) => {
