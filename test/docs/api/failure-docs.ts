@@ -16,7 +16,6 @@ import { CLASS_NAME, declaredFailures, ThrownFailures } from "./thrown-failures.
 export function load(app: Application): void {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context: Context) => {
     describeFailures(context);
-    shareComments(context);
     linkFailures(context);
     findWordless(context, app);
     for (const program of context.programs) {
@@ -49,14 +48,6 @@ function findWordless({ project }: Context, app: Application): void {
     if (comment && comment.blockTags.length > 0 && comment.summary.length === 0) {
       app.logger.warn(`The docstring of ${signature.getFriendlyFullName()} has tags and no words before them`);
     }
-  }
-}
-
-/** A schema and its type bear one name, and one docstring. */
-function shareComments({ project }: Context): void {
-  for (const type of project.getReflectionsByKind(ReflectionKind.TypeAlias)) {
-    const schema = type.parent?.getChildByName(type.name);
-    if (!type.comment && schema?.comment) type.comment = schema.comment.clone();
   }
 }
 
