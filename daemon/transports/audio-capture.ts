@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
-import type { SwipewireError } from "@swipewire/protocol/failure";
+import { SwipewireError } from "@swipewire/protocol/failure";
 import { type Clock, Seconds, type Timer } from "@swipewire/protocol/time";
 import { AudioCaptureFailed, AudioDeviceMissing, AudioProgramMissing } from "../errors.ts";
 import { failureFrom } from "./audio-failures.ts";
@@ -17,7 +17,10 @@ export interface AudioInput {
 }
 
 export interface CaptureListener extends ReportListener {
-  /** Before the first piece of samples, which are 16-bit little-endian, interleaved. */
+  /**
+   * Before the first piece of samples, which are 16-bit little-endian, interleaved.
+   * @throws a failure of Swipewire's, where nothing can be read at that rate
+   */
   begins(sampleRate: number): void;
 }
 
@@ -43,7 +46,7 @@ export async function isInputPresent(source: string): Promise<boolean> {
 /**
  * Records from a sound input by `arecord`, which speaks to sound cards and sound servers alike. Resolves with the first
  * samples.
- * @throws an `audio_*` failure
+ * @throws an `audio_*` failure, or what `begins` throws
  */
 export async function openCapture(input: AudioInput, listener: CaptureListener, clock: Clock): Promise<ReportDevice> {
   const { source, channels } = input;
@@ -78,7 +81,12 @@ export async function openCapture(input: AudioInput, listener: CaptureListener, 
     const actual = /^ +rate +: (\d+)$/.exec(line)?.[1];
     if (hasBegun || actual === undefined) return;
     hasBegun = true;
-    listener.begins(Number(actual));
+    try {
+      listener.begins(Number(actual));
+    } catch (error) {
+      if (!(error instanceof SwipewireError)) throw error;
+      ended.resolve(error);
+    }
     recorder.stdout.on("readable", () => {
       if (recorder.stdout.readableLength > 0) began.resolve(undefined);
     });

@@ -190,6 +190,12 @@ t.test("why an input cannot be opened is told", async (t) => {
   );
 });
 
+t.test("an input too slow for the modem is told", async (t) => {
+  recorder({ says: "  rate         : 16000", samples: recorded(new Float32Array(RATE)) });
+  const { until } = opened(t, { clock: systemClock, sampleRate: 16_000, baud: 9600 });
+  t.match((await until(1))[0], "16000 Hz, 9600 Bd");
+});
+
 t.test("without arecord the input cannot be opened", async (t) => {
   process.env["PATH"] = folder;
   const { until } = opened(t, { clock: systemClock });
