@@ -44,7 +44,15 @@ const BIT_LENGTH: Readonly<Record<TrackNumber, number>> = { 1: 25.4 / 210, 2: 25
 /** Longer bits than these are those of a card that crawls: 4 cm/s on track 2. */
 const SLOW_CELL_SECONDS = 0.0085;
 const SHORTEST_CARD_RUN = 40;
-const CLIPPED_SHARE = 0.02;
+/** Of the loud samples, how many lie at the peak: of a signal that lost its tops, and of one that lost nearly all. */
+const CLIPPED_SHARE = 0.08;
+const CLIPPED_MOSTLY = 0.3;
+/** Longer than any swipe that a hand does in one move. */
+const SLOW_SECONDS = 2.7;
+/** Times the noise's power that a swipe is, so that it can be made out. */
+const AUDIBLE = 2.5;
+/** A failure that follows another without such a pause is the same one. */
+const PAUSE_SECONDS = 0.5;
 const WEAK_PEAK = 24 / 32_768;
 
 interface Waiting {
@@ -78,6 +86,7 @@ export class WaveformDecoder {
   #rose = false;
   #isFirst = true;
   #reportedTo = 0;
+  #failedTo = Number.NEGATIVE_INFINITY;
   #waiting: Waiting[] = [];
 
   /** @throws WaveformInput for a rate or a number of channels that it does not take */
@@ -227,8 +236,11 @@ export class WaveformDecoder {
     }
     found.sort((a, b) => a.ballot.read.start - b.ballot.read.start);
     if (found.length === 0 && rose && this.#origin + to > this.#reportedTo) {
-      const failure = this.#whyNot(signals, traces);
-      if (failure) events.push({ kind: "failure", start: this.#origin, end: this.#origin + to, failure });
+      // What goes on without a pause is told once.
+      const goesOn = this.#origin < this.#failedTo + PAUSE_SECONDS * this.#rate;
+      this.#failedTo = this.#origin + to;
+      const failure = goesOn ? undefined : this.#whyNot(signals, traces);
+      if (failure) events.push({ kind: "failure", start: this.#origin, end: this.#failedTo, failure });
     }
     for (let first = 0; first < found.length; ) {
       // Reads of both channels that overlap are one swipe.
@@ -299,13 +311,32 @@ export class WaveformDecoder {
         if (Math.abs(sample) >= 0.1 * peak) count++;
       }
     }
+    if (peak > 0.5 && atPeak > CLIPPED_MOSTLY * count) return new SwipeClipped();
+    const loudness = Math.max(...signals.map((signal) => overQuiet(signal, this.#rate)));
+    if (peak < WEAK_PEAK || loudness < AUDIBLE) return new SwipeTooWeak();
     const best = traces.reduce((a, b) => (b.longestRun > a.longestRun ? b : a));
     if (best.longestRun < SHORTEST_CARD_RUN || best.residual > EVEN_RUN || best.ones < FEWEST_ONES) {
-      return peak < WEAK_PEAK ? new SwipeTooWeak() : new SwipeNoCard();
+      return new SwipeNoCard();
     }
-    if (best.cell > SLOW_CELL_SECONDS * this.#rate) return new SwipeTooSlow();
-    if (peak > 0.5 && atPeak > CLIPPED_SHARE * 4 * count) return new SwipeClipped();
-    if (!best.ended) return new SwipeStopped();
-    return peak < WEAK_PEAK ? new SwipeTooWeak() : new SwipeUnreadable();
+    const seconds = (signals[0]?.length ?? 0) / this.#rate;
+    if (best.cell > SLOW_CELL_SECONDS * this.#rate || seconds > SLOW_SECONDS) return new SwipeTooSlow();
+    if (peak > 0.5 && atPeak > CLIPPED_SHARE * count) return new SwipeClipped();
+    return best.ended ? new SwipeUnreadable() : new SwipeStopped();
   }
+}
+
+/** How many times the power of its quiet stretches a signal's loud ones have. */
+function overQuiet(signal: Float64Array, sampleRate: number): number {
+  const stretch = Math.round(0.02 * sampleRate);
+  const powers: number[] = [];
+  for (let at = 0; at + stretch <= signal.length; at += stretch) {
+    let sum = 0;
+    for (let n = at; n < at + stretch; n++) sum += signal[n] as number;
+    let power = 0;
+    for (let n = at; n < at + stretch; n++) power += ((signal[n] as number) - sum / stretch) ** 2;
+    powers.push(power);
+  }
+  powers.sort((a, b) => a - b);
+  const at = (share: number) => powers[Math.floor(share * powers.length)] ?? 0;
+  return at(0.92) / Math.max(at(0.1), Number.MIN_VALUE);
 }
