@@ -34,6 +34,11 @@ const widthOf = (n: number, sampleRate: number) => NARROWEST * (WIDEST / NARROWE
 /** Runs shorter than this hold no track, yet tell that a card was there. */
 const SHORTEST_RUN = 30;
 
+/** Swipes close together lie in one region: how many more than the first are looked for, and what is loud for so long. */
+const MOST_MORE = 3;
+const SHORTEST_SECONDS = 0.06;
+const BLOCK_SECONDS = 0.01;
+const AROUND_SECONDS = 0.05;
 /** Fewer ones have no characters in them. */
 export const FEWEST_ONES = 8;
 
@@ -60,6 +65,14 @@ export interface RegionRead {
   readonly trace: RegionTrace;
 }
 
+/** Takes runs and wipes them. */
+type Vote = (voter: string, runs: readonly FluxRun[]) => void;
+
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Is shown every run a filter gave and what was read in it. Both are wiped or given away afterwards: copy, do not keep. */
 export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRead[]) => void;
 
@@ -70,23 +83,40 @@ export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRea
 export function readRegion(signal: Float64Array, sampleRate: number, observe?: RunObserver): RegionRead {
   const ballots = new Ballots();
   const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false };
-  const vote = (voter: string, runs: readonly FluxRun[]) => {
-    for (const run of runs) {
-      if (!run.margins) note(run, trace);
-      const reads = readBits(run);
-      observe?.(voter, run, reads);
-      ballots.add(voter, reads);
-      wipeRun(run);
-    }
+  const readStretch = (from: number, to: number) => {
+    const vote: Vote = (voter, runs) => {
+      for (const run of runs) {
+        for (const places of [run.edges, run.middles])
+          for (const n of places.keys()) places[n] = (places[n] as number) + from;
+        if (!run.margins) note(run, trace);
+        const reads = readBits(run);
+        observe?.(voter, run, reads);
+        ballots.add(voter, reads);
+        wipeRun(run);
+      }
+    };
+    const believed = () => {
+      const counted = ballots.count().filter(({ read }) => read.start < to && read.end > from);
+      return counted.length > 0 && counted.every(({ basis, votes }) => basis !== undefined && votes >= 2);
+    };
+    const stretch = signal.subarray(from, to);
+    quickly(stretch, vote);
+    if (!believed()) searchThrough(stretch, sampleRate, vote, believed);
   };
-  const believed = () => {
-    const counted = ballots.count();
-    return counted.length > 0 && counted.every(({ basis, votes }) => basis !== undefined && votes >= 2);
-  };
+  readStretch(0, signal.length);
+  const tried: Stretch[] = [];
+  while (tried.length < MOST_MORE) {
+    const spans = ballots.count().map(({ read: { start, end } }) => ({ from: start, to: end }));
+    const rest = spans.length > 0 ? loudStretch(signal, sampleRate, spans, tried) : undefined;
+    if (!rest) break;
+    tried.push(rest);
+    readStretch(rest.from, rest.to);
+  }
+  return { ballots, trace };
+}
 
-  quickly(signal, vote);
-  if (believed()) return { ballots, trace };
-
+/** By all filters, the likeliest first, until what they read is believed. */
+function searchThrough(signal: Float64Array, sampleRate: number, vote: Vote, believed: () => boolean): void {
   const work = Float64Array.from(signal);
   subtractMains(work, sampleRate);
   const sums = new Float64Array(work.length + 1);
@@ -102,11 +132,10 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
   };
   for (const [tried, n] of ORDER.entries()) {
     search(n, COMMON);
-    if (!believed() && tried >= FEWEST_TRIED)
-      likelihood.read(
-        seeds.filter(({ worth }) => worth > PROMISING),
-        EVEN,
-      );
+    if (!believed() && tried >= FEWEST_TRIED) {
+      const promising = seeds.filter(({ worth }) => worth > PROMISING);
+      likelihood.read(promising, EVEN);
+    }
     if (believed()) break;
   }
   if (!believed()) likelihood.read(seeds, EVEN);
@@ -122,7 +151,44 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
   }
   work.fill(0);
   sums.fill(0);
-  return { ballots, trace };
+}
+
+/** Where the signal is loud for as long as another swipe, beside what was read and what was tried. */
+function loudStretch(
+  signal: Float64Array,
+  sampleRate: number,
+  read: readonly Stretch[],
+  tried: readonly Stretch[],
+): Stretch | undefined {
+  const block = Math.round(BLOCK_SECONDS * sampleRate);
+  const powers = Array.from({ length: Math.floor(signal.length / block) }, (_, n) => {
+    const part = signal.subarray(n * block, (n + 1) * block);
+    const mean = part.reduce((sum, value) => sum + value, 0) / block;
+    return part.reduce((sum, value) => sum + (value - mean) ** 2, 0) / block;
+  });
+  const inside = ({ from, to }: Stretch) => powers.slice(Math.ceil(from / block), Math.floor(to / block));
+  const quiet = powers.toSorted((a, b) => a - b)[Math.floor(powers.length / 10)] ?? 0;
+  const swipes = read.flatMap(inside).toSorted((a, b) => a - b);
+  const threshold = Math.max(4 * quiet, 0.03 * (swipes[swipes.length >> 1] ?? 0));
+  const shortest = Math.min(...read.map(({ from, to }) => to - from));
+  const known = [...read, ...tried];
+  let from = -1;
+  for (let n = 0; n <= powers.length; n++) {
+    const at = n * block;
+    const isLoud =
+      (powers[n] ?? 0) > threshold && !known.some((stretch) => at + block > stretch.from && at < stretch.to);
+    if (isLoud && from < 0) from = at;
+    if (isLoud || from < 0) continue;
+    if (at - from > Math.max(SHORTEST_SECONDS * sampleRate, 0.35 * shortest)) {
+      // With a little of the quiet around it, but nothing of what was read.
+      const before = Math.max(0, ...known.map(({ to }) => to).filter((to) => to <= from));
+      const behind = Math.min(signal.length, ...known.map(({ from }) => from).filter((other) => other >= at));
+      const around = AROUND_SECONDS * sampleRate;
+      return { from: Math.floor(Math.max(before, from - around)), to: Math.ceil(Math.min(behind, at + around)) };
+    }
+    from = -1;
+  }
+  return undefined;
 }
 
 function searchWidth(
@@ -145,7 +211,7 @@ function searchWidth(
 }
 
 /** The signal as it is, and smoothed to a quarter of a pulse's distance: two filters for next to nothing. */
-function quickly(signal: Float64Array, vote: (voter: string, runs: readonly FluxRun[]) => void): void {
+function quickly(signal: Float64Array, vote: Vote): void {
   let largest = 0;
   for (let n = 0; n < signal.length; n++) largest = Math.max(largest, Math.abs(signal[n] as number));
   const raw = turningPoints(signal, largest);
