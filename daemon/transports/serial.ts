@@ -8,11 +8,12 @@ import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import { frameStream, type StreamFamily } from "@swipewire/protocol/readers/frame-streams";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
-import { SerialPort, type SerialPortMock } from "serialport";
+import type { SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
 import { Isolation } from "./isolation.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import { serialPort } from "./serial-port.ts";
 
 /** Track 1 has 79 characters, track 3 has 107 (ISO 7813, ISO 4909); readers that send all in one line stay under 240. */
 const LONGEST_LINE = 256;
@@ -22,7 +23,7 @@ const QUIET = Millis(100);
 /** A line or frame that nothing is added to for this long was cut off: it is no use, and may hold a card. */
 const CUT_OFF = Seconds(1);
 
-type Port = SerialPort | SerialPortMock;
+type Port = ReturnType<typeof serialPort> | SerialPortMock;
 
 export interface SerialOptions {
   readonly path: string;
@@ -87,7 +88,7 @@ export class SerialTransport implements ReaderTransport {
   }
 
   #tryOpen(): void {
-    const { path, baudRate, port: make = (options) => new SerialPort(options) } = this.#options;
+    const { path, baudRate, port: make = serialPort } = this.#options;
     const port = make({ path, baudRate, autoOpen: false });
     this.#port = port;
     port.open((error) => {

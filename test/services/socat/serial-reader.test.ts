@@ -1,7 +1,10 @@
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { SerialTransport } from "@swipewire/daemon/transports/serial";
+import { serialPort } from "@swipewire/daemon/transports/serial-port";
 import { systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PtyReader } from "@swipewire/simulator/readers/pty-reader";
@@ -52,4 +55,24 @@ t.test("a swipe on a serial line reaches the session, again after the reader was
   t.strictSame((await until((view) => view.reader.connected)).reader, connected);
   session.command({ do: "cancel" });
   t.match(await swipe(), { card: { maskedPan: CARD } });
+});
+
+t.test("a reader that is pulled out while its last bytes are being read is told of as gone", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "swipewire-serial-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const link = join(folder, "reader");
+  const socat = spawn("socat", ["-d", "-d", "STDIO", `PTY,raw,echo=0,link=${link}`]);
+  t.teardown(() => socat.kill());
+  for await (const line of createInterface(socat.stderr)) if (line.includes("starting data transfer loop")) break;
+  const port = serialPort({ path: link, baudRate: 9600, autoOpen: false });
+  const closed = new Promise((resolve) => port.once("close", resolve));
+  port.on("error", () => {});
+  // Nothing else is done between this read and the next, which then meets a line that was hung up.
+  port.once("data", () =>
+    execFileSync("sh", ["-c", `kill -KILL ${socat.pid}; while [ -e /proc/${socat.pid}/fd/0 ]; do :; done`]),
+  );
+  await new Promise((resolve) => port.open(resolve));
+  socat.stdin.write(";4111");
+  await closed;
+  t.equal(port.isOpen, false);
 });
