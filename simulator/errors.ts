@@ -30,6 +30,18 @@ export class KeyMalformed extends failure("key_malformed", {
   todo: "Give as many hex digits as the detail says; use published test keys only.",
 }) {}
 
+export class ScriptUnreadable extends failure("script_unreadable", {
+  what: "The reader script could not be read.",
+  means: "Nothing was played.",
+  todo: "Give a file that exists and can be read; simulator/script/examples has some.",
+}) {}
+
+export class LieUnfit extends failure("lie_unfit", {
+  what: "A reader of this family has nothing that this lie of the script could be told with.",
+  means: "The script was played up to there.",
+  todo: "Play it with a reader of one of the families that its outcomes name.",
+}) {}
+
 // The shop.
 
 export class ShopNotConnected extends failure("shop_not_connected", {

@@ -1,17 +1,21 @@
 import { createInterface } from "node:readline";
+import { SwipewireError } from "@swipewire/protocol/failure";
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { systemClock } from "@swipewire/protocol/time";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { testCard, testCards } from "../cards/test-cards.ts";
 import { listenPort } from "../listen-port.ts";
+import { playFile } from "../script/play-file.ts";
 import { type DeviceArgument, deviceArgument, runUsbip } from "../usbip/command.ts";
 import { PORT } from "../usbip/wire.ts";
 import { hexKey } from "./hex-key.ts";
-import { PtyReader } from "./pty-reader.ts";
+import { PtyCarrier } from "./pty-carrier.ts";
 import { PUBLISHED_BDK } from "./published-frames.ts";
 import { virtualReader } from "./virtual-reader.ts";
 
+/** What a script calls the readers of these families on a serial line. */
+const LINE_KINDS: Partial<Record<FixedFamily, string>> = { ascii: "lines", idtech: "idtech-serial" };
 const FIRST_KSN = "62994901190000000001";
 
 function baudRate(text: string): number {
@@ -66,24 +70,38 @@ export function addReaderCommand(program: Command): void {
       if (usbip) return runUsbip({ host, port, card, keys, ...(device && { devices: device }) });
       if (link === undefined) command.error("error: --link <path> or --usbip is needed");
       const reader = virtualReader(family, keys);
-      const pty = await PtyReader.open({ link, clock: systemClock, baud });
+      const pty = await PtyCarrier.open({ link, clock: systemClock, baud });
+      const refuse = (why: string) => {
+        // A slip of the finger does not unplug the reader.
+        process.stderr.write(`${why}; nothing was swiped\n`);
+        process.exitCode = 1;
+      };
       try {
         process.stdout.write(`${family} reader on ${link}; cards: ${testCards.map(({ name }) => name).join(", ")}\n`);
         for await (const line of createInterface(process.stdin)) {
-          const name = line.trim() === "" ? card : line.trim();
-          if (!testCards.some((known) => known.name === name)) {
-            // A slip of the finger does not unplug the reader.
-            process.stderr.write("there is no test card of that name; nothing was swiped\n");
-            process.exitCode = 1;
+          const [word = card, file] = line.trim() === "" ? [] : line.trim().split(/\s+/);
+          if (word === "play" && file !== undefined) {
+            try {
+              const options = { reader, carrier: pty, clock: systemClock };
+              const outcomes = await playFile(file, LINE_KINDS[family] ?? family, options);
+              process.stdout.write(`played ${file}: ${outcomes?.join(" ") ?? "no outcome is named"}\n`);
+            } catch (error) {
+              if (!(error instanceof SwipewireError)) throw error;
+              refuse(error.message.replace(/\.$/, ""));
+            }
             continue;
           }
-          const frame = reader.nextFrame(testCard(name));
-          await pty.send(frame);
-          process.stdout.write(`swiped ${name}: ${frame.length} bytes\n`);
+          if (!testCards.some((known) => known.name === word)) {
+            refuse("there is no test card of that name");
+            continue;
+          }
+          const frame = reader.nextFrame(testCard(word));
+          await pty.send(pty.split(frame));
+          process.stdout.write(`swiped ${word}: ${frame.length} bytes\n`);
           frame.fill(0);
         }
       } finally {
-        await pty.close();
+        await pty.unplug();
       }
     });
 }

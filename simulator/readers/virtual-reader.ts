@@ -33,8 +33,12 @@ export interface VirtualReaderOptions {
 
 export interface VirtualReader {
   readonly family: ReaderFamily;
-  /** What a reader of this family sends when `card` is swiped. @throws ReaderKeysExhausted */
-  nextFrame(card: TestCard): Uint8Array;
+  /**
+   * What a reader of this family sends when `card` is swiped.
+   * @param unreadable tracks that its head can make nothing of
+   * @throws ReaderKeysExhausted
+   */
+  nextFrame(card: TestCard, unreadable?: readonly TrackNumber[]): Uint8Array;
 }
 
 /**
@@ -50,7 +54,8 @@ export function virtualReader(kind: FixedFamily | ReaderCodec, options: VirtualR
   let keys: DukptTerminal | undefined;
   return {
     family,
-    nextFrame(card) {
+    nextFrame(swiped, unreadable = []) {
+      const card = { ...swiped, tracks: swiped.tracks.filter(({ number }) => !unreadable.includes(number)) };
       if (published && !replayed && published.card === card.name) {
         replayed = true;
         if (published.ksn) {
@@ -60,11 +65,11 @@ export function virtualReader(kind: FixedFamily | ReaderCodec, options: VirtualR
         }
         return published.bytes.slice();
       }
-      if (!make.encrypts) return encode(codec, make.frame(card));
+      if (!make.encrypts) return encode(codec, make.frame(card), unreadable);
       keys ??= injected(options.bdk, options.ksn);
       const transaction = keys.next();
       try {
-        return encode(codec, make.frame(card, transaction));
+        return encode(codec, make.frame(card, transaction), unreadable);
       } finally {
         transaction.key.wipe();
       }
@@ -111,8 +116,14 @@ const makers: Readonly<Record<ReaderFamily, Maker>> = {
   "hid-msr": clear("undetermined"),
 };
 
-function encode(codec: ReaderCodec, content: Content): Uint8Array {
-  const frame: ReaderFrame = { family: codec.family, checks: [], ...content };
+function encode(codec: ReaderCodec, content: Content, unreadable: readonly TrackNumber[]): Uint8Array {
+  const [track1, track2, track3] = content.tracks;
+  // A HID POS report has no place to say that a track was there and could not be read.
+  const state = codec.family === "hid-msr" ? "blank" : "error";
+  const seen = (track: ReaderTrack): ReaderTrack =>
+    unreadable.includes(track.number) ? { number: track.number, state } : track;
+  const tracks = [seen(track1), seen(track2), seen(track3)] as const;
+  const frame: ReaderFrame = { family: codec.family, checks: [], ...content, tracks };
   try {
     return codec.encode(frame);
   } finally {

@@ -1,12 +1,15 @@
 import { createInterface } from "node:readline";
+import { SwipewireError } from "@swipewire/protocol/failure";
 import { idText } from "@swipewire/protocol/readers/profiles";
 import { systemClock } from "@swipewire/protocol/time";
 import { InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import { testCard, testCards } from "../cards/test-cards.ts";
 import { type VirtualReader, type VirtualReaderOptions, virtualReader } from "../readers/virtual-reader.ts";
+import { playFile } from "../script/play-file.ts";
 import { type ReaderKind, readerKinds } from "./reader-kinds.ts";
 import { UsbipServer } from "./server.ts";
+import { usbCarrier } from "./usb-carrier.ts";
 import { UsbReader } from "./usb-reader.ts";
 
 /** A device to offer. */
@@ -57,7 +60,7 @@ function ksnOf(at: number, first: Uint8Array): Uint8Array {
 
 const eachKind: readonly DeviceArgument[] = KINDS.map((kind) => ({ kind, serialNumber: `SW-${kind}` }));
 
-const WORDS = "<bus id> swipe [card] | plug [bus id] | unplug | stall";
+const WORDS = "<bus id> swipe [card] | play <script> | plug [bus id] | unplug | stall";
 
 /** `reader --usbip`: readers on a USB/IP server, moved by lines of standard input; the end of input unplugs them all. */
 export async function runUsbip({ host, port, devices, card, keys }: UsbipArguments): Promise<void> {
@@ -90,6 +93,21 @@ export async function runUsbip({ host, port, devices, card, keys }: UsbipArgumen
         const taken = await usb.send(frame);
         frame.fill(0);
         return say(`${busId} ${taken ? `swiped ${name}` : "sent to nobody: no program reads it"}`);
+      }
+      case "play": {
+        if (argument === undefined) return refuse("a script's file is needed");
+        const carrier = usbCarrier(usb, {
+          plug: () => server.plug(busId, usb.device),
+          unplug: () => server.unplug(busId),
+        });
+        const options = { reader: reader.card, carrier, clock: systemClock };
+        try {
+          const outcomes = await playFile(argument, usb.kind.name, options);
+          return say(`${busId} played ${argument}: ${outcomes?.join(" ") ?? "no outcome is named"}`);
+        } catch (error) {
+          if (!(error instanceof SwipewireError)) throw error;
+          return refuse(error.message.replace(/\.$/, ""));
+        }
       }
       case "plug": {
         const to = argument ?? busId;

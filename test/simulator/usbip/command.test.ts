@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import t, { type Test } from "tap";
@@ -62,7 +63,15 @@ t.test("offers the readers named, and plugs, unplugs and swipes as it is told", 
   type("2-1 stall");
   t.match(await again.reply(), { status: -32 });
   t.equal(await line(), "2-1 stalls");
-  for (const wrong of ["1-1 swipe", "2-1 swipe nobody", "2-1 dance", "1-2 plug 2-1"]) {
+  const script = join(t.testdir(), "script.json");
+  writeFileSync(
+    script,
+    '{"about":"Waits.","seed":1,"steps":[{"do":"wait","ms":1}],"outcomes":{"hid-msr":["connected"]}}',
+  );
+  type(`2-1 play ${script}`);
+  t.equal(await line(), `2-1 played ${script}: connected`);
+  const unplayable = ["2-1 play", "2-1 play /nowhere.json", `2-1 play ${bin}`];
+  for (const wrong of ["1-1 swipe", "2-1 swipe nobody", "2-1 dance", "1-2 plug 2-1", ...unplayable]) {
     type(wrong);
     t.match(await complaint(), /nothing was done/, wrong);
   }

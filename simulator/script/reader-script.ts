@@ -1,0 +1,84 @@
+import { ErrorCode, line, strict } from "@swipewire/protocol/messages/fields";
+import { reader } from "@swipewire/protocol/messages/parse";
+import Type from "typebox";
+import { testCards } from "../cards/test-cards.ts";
+
+const card = Type.Enum(testCards.map(({ name }) => name));
+const times = Type.Integer({ minimum: 2, maximum: 1000 });
+const after = Type.Integer({ minimum: 1, maximum: 4096 });
+
+const Step = Type.Union([
+  strict({
+    do: Type.Literal("swipe"),
+    card,
+    /** Tracks that the head could make nothing of. */
+    unreadable: Type.Optional(Type.Array(Type.Enum([1, 2, 3]), { minItems: 1, uniqueItems: true })),
+  }),
+  strict({ do: Type.Literal("wait"), ms: Type.Integer({ minimum: 1, maximum: 600_000 }) }),
+  strict({ do: Type.Literal("plug") }),
+  strict({ do: Type.Literal("unplug") }),
+
+  // What no reader should do. Each takes a swipe of the card for it.
+
+  /** Its last report or packet ends halfway. */
+  strict({ do: Type.Literal("short-report"), card }),
+  /** Each report or packet is sent so many times. */
+  strict({ do: Type.Literal("stuck-report"), card, times }),
+  /** A length in the frame says more than there is. */
+  strict({ do: Type.Literal("wrong-length"), card }),
+  /** A check character of the frame is another one. */
+  strict({ do: Type.Literal("wrong-lrc"), card }),
+  /** The same frame twice, under one key. */
+  strict({ do: Type.Literal("ksn-repeated"), card }),
+  /** A frame, its successor, and the first one again. */
+  strict({ do: Type.Literal("ksn-going-back"), card }),
+  /** Two swipes with no pause between them. */
+  strict({ do: Type.Literal("double-swipe"), card }),
+  /** So many swipes with no pause between them, or until nobody takes any more. */
+  strict({ do: Type.Literal("flood"), card, times }),
+  /** The endpoint is refused after the first report, until the host clears it. */
+  strict({ do: Type.Literal("stall"), card }),
+  /** The reader begins anew after so many bytes of the frame: it is gone from its cable, and back. */
+  strict({ do: Type.Literal("reset"), card, after }),
+  /** Its plug is pulled after so many bytes of the frame. */
+  strict({ do: Type.Literal("pulled"), card, after }),
+]);
+export type Step = Type.Static<typeof Step>;
+
+/**
+ * What a daemon tells of a reader: `connected`, `swipe` for a card that was read, why it went (`unplugged`, `failed`,
+ * `isolated`), or the code of what was wrong. With `*` once or more in a row.
+ */
+const Outcome = Type.String({ pattern: "^[a-z][a-z0-9_]{2,63}\\*?$" });
+const Outcomes = Type.Optional(Type.Array(Outcome, { minItems: 1 }));
+
+/** What a virtual reader does, and how a daemon must end each of its lies. */
+export const ReaderScript = strict({
+  about: line(200),
+  /** Between two steps a pause is drawn from it, so that the same seed always gives the same. */
+  seed: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }),
+  steps: Type.Array(Step, { minItems: 1, maxItems: 1000 }),
+  /**
+   * In order, by the kind of reader (see `usbip/reader-kinds.ts`). On a pseudo-terminal `ascii` is `lines`, and `idtech` is
+   * `idtech-serial`. A kind that is not named has no place for the script's lie.
+   */
+  outcomes: strict({
+    "hid-msr": Outcomes,
+    magtek: Outcomes,
+    idtech: Outcomes,
+    "idtech-serial": Outcomes,
+    lines: Outcomes,
+    keyboard: Outcomes,
+  }),
+  /** What the gateway says to each of the swipes, where it does not take them all. */
+  gateway: Type.Optional(Type.Array(Type.Union([Type.Literal("accepted"), ErrorCode]))),
+});
+export type ReaderScript = Type.Static<typeof ReaderScript>;
+
+const LONGEST = 262_144;
+
+/**
+ * Reads a script's file, JSON in UTF-8.
+ * @throws MessageTooLarge | MessageNotJson | MessageInvalid with the place and the rule that was broken
+ */
+export const readScript = reader(ReaderScript, LONGEST);
