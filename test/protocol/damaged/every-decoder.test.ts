@@ -3,13 +3,16 @@ import { join } from "node:path";
 import t from "tap";
 import { bankDecoders } from "./bank-decoders.ts";
 import { cardDecoders } from "./card-decoders.ts";
+import { commandDecoders } from "./command-decoders.ts";
 import { keyDecoders } from "./key-decoders.ts";
 import { messageDecoders } from "./message-decoders.ts";
 import { readerDecoders } from "./reader-decoders.ts";
 
 const PROTOCOL = join(import.meta.dirname, "../../../protocol");
 const damaged = new Set(
-  [...cardDecoders, ...readerDecoders, ...keyDecoders, ...messageDecoders, ...bankDecoders].flatMap(({ of }) => of),
+  [...cardDecoders, ...readerDecoders, ...commandDecoders, ...keyDecoders, ...messageDecoders, ...bankDecoders].flatMap(
+    ({ of }) => of,
+  ),
 );
 
 /** Exports that read, and get damaged inputs only through others. */
