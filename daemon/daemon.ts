@@ -17,6 +17,7 @@ import type { ReaderTransport } from "./transports/reader-transport.ts";
 import { MqttLink } from "./uplink/mqtt-link.ts";
 import { offlinePresence, Uplink } from "./uplink/uplink.ts";
 
+/** What a terminal is made of. */
 export interface DaemonOptions {
   readonly config: DaemonConfig;
   readonly identity: Identity;
@@ -29,9 +30,11 @@ export interface DaemonOptions {
   readonly logger: Logger;
 }
 
+/** A running terminal. */
 export interface Daemon {
   readonly session: LocalSession;
   readonly localApi: { readonly url: string; readonly pairingToken: string };
+  /** How it stands now. */
   status(): TerminalStatus;
   /** Wipes what is held, says that the terminal is offline, and stops. A payment under way goes on at the gateway. */
   close(): Promise<void>;

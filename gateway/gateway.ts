@@ -41,6 +41,7 @@ import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
 const LOOK_FOR_REVOCATIONS_EVERY = Seconds(2);
 const LOOK_FOR_KEYS_EVERY = Seconds(10);
 
+/** What a gateway is made of. */
 export interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
@@ -50,6 +51,7 @@ export interface GatewayOptions {
   readonly keys?: KeyStore;
 }
 
+/** A running gateway. */
 export interface Gateway {
   /** Of the HTTP API, without a slash at the end. */
   readonly httpUrl: string;

@@ -11,6 +11,7 @@ const LONGEST_REPLY = 65_536;
 const readReply = reader(EnrolmentReply, LONGEST_REPLY);
 const readFailure = reader(HttpFailure, LONGEST_REPLY);
 
+/** Which gateway, and as what. */
 export interface EnrolmentOptions {
   /** Its https address; http only on this machine. */
   readonly gateway: string;
@@ -20,6 +21,7 @@ export interface EnrolmentOptions {
   readonly stateDir: string;
 }
 
+/** What the terminal is from now on. */
 export interface Enrolled {
   readonly identity: Identity;
   /** The gateway's clock, RFC 3339. */

@@ -33,12 +33,14 @@ export class InProcessTransport implements ReaderTransport {
     if (this.#connected) this.#listener?.frame(Uint8Array.from(bytes));
   }
 
+  /** Takes the reader away; `connect` brings it back. */
   disconnect(reason: DisconnectReason = "unplugged"): void {
     if (!this.#connected) return;
     this.#connected = false;
     this.#listener?.disconnected(reason);
   }
 
+  /** Takes the reader away and forgets who listened. */
   async close(reason: DisconnectReason = "closed"): Promise<void> {
     this.disconnect(reason);
     this.#listener = undefined;

@@ -12,11 +12,13 @@ import { KeyVault } from "./key-vault.ts";
 import { PASSPHRASE_COST, RANDOM_SECRET_COST } from "./sealed-file.ts";
 import { makeSecretFile, readStoreSecret, type SecretSource } from "./store-secret.ts";
 
+/** What keys are made and dated with. */
 export interface KeyServices {
   readonly clock: Pick<Clock, "now">;
   readonly random: Random;
 }
 
+/** Opened keys, from both sides. */
 export interface OpenedKeys {
   /** For the gateway. */
   readonly store: KeyStore;
@@ -24,6 +26,7 @@ export interface OpenedKeys {
   readonly custody: KeyCustody;
   /** Takes over what another process has changed: a command beside a running gateway. @returns whether it has @throws `key_*` */
   refresh(): Promise<boolean>;
+  /** Lets go of them, and wipes what was held. */
   close(): void;
 }
 

@@ -56,6 +56,13 @@ t.test("calls are followed, to documented functions by what they say", async (t)
   );
 });
 
+t.test("what never returns throws what it is given", async (t) => {
+  t.same(findings("declare const fail: (e: any) => never; export const f = () => fail(new TooLong());"), [
+    "f: TooLong",
+  ]);
+  t.same(findings("declare const make: (e: any) => void; export const f = () => make(new TooLong());"), []);
+});
+
 t.test("a name that no failure has", async (t) => {
   t.same(findings("/** @throws TooLong | TooWide */ export function f() {}"), ["? TooWide"]);
 });

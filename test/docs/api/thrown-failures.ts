@@ -120,12 +120,14 @@ export class ThrownFailures {
       if (node.finallyBlock) this.#follow(node.finallyBlock, into);
       return;
     }
-    if (ts.isThrowStatement(node)) {
-      const name = this.#checker.getTypeAtLocation(node.expression).symbol?.name;
-      if (name !== undefined && this.#codes.has(name)) into.add(name);
-    }
+    if (ts.isThrowStatement(node)) this.#addTypeOf(node.expression, into);
     if (ts.isCallExpression(node) || ts.isNewExpression(node)) {
-      const called = this.#checker.getResolvedSignature(node)?.declaration;
+      const signature = this.#checker.getResolvedSignature(node);
+      // What never returns throws what it is given.
+      if (signature && this.#checker.getReturnTypeOfSignature(signature).flags & ts.TypeFlags.Never) {
+        for (const argument of node.arguments ?? []) this.#addTypeOf(argument, into);
+      }
+      const called = signature?.declaration;
       if (called && this.#files.includes(called.getSourceFile())) {
         const named = this.#named(called);
         for (const name of named) if (!NOT_PASSED_ON.includes(name)) into.add(name);
@@ -133,6 +135,11 @@ export class ThrownFailures {
       }
     }
     ts.forEachChild(node, (child) => this.#follow(child, into));
+  }
+
+  #addTypeOf(thrown: ts.Expression, into: Set<string>): void {
+    const name = this.#checker.getTypeAtLocation(thrown).symbol?.name;
+    if (name !== undefined && this.#codes.has(name)) into.add(name);
   }
 }
 
