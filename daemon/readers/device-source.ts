@@ -19,6 +19,8 @@ export interface PluggedDevice {
 /** What is plugged in, and how it is opened. */
 export interface DeviceSource {
   list(): Promise<readonly PluggedDevice[]>;
+  /** The address that a path leads to: udev has other names for serial ports (`/dev/serial/by-id/…`). */
+  addressOf(path: string): Promise<string>;
   /** Opens a device that is read by reports. Serial ones are opened by their own transport. */
   open(device: PluggedDevice, listener: ReportListener): Promise<ReportDevice>;
   /**

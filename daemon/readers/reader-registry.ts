@@ -132,17 +132,20 @@ export class ReaderRegistry implements ReaderFinder {
   }
 
   async #compare(devices: readonly PluggedDevice[]): Promise<void> {
-    const { taken = [], profiles = readerProfiles } = this.#options;
+    const { source, profiles = readerProfiles } = this.#options;
+    const taken = await Promise.all((this.#options.taken ?? []).map((path) => source.addressOf(path)));
     const readers = recognise(
       devices.filter(({ address }) => !taken.includes(address)),
       profiles,
     );
     const here = new Set(readers.map(({ device }) => keyOf(device)));
+    const pluggedIn = new Set(devices.map(keyOf));
     for (const key of this.#unfit) if (!here.has(key)) this.#unfit.delete(key);
     for (const [key, { transport }] of this.#plugged) {
       if (here.has(key)) continue;
       this.#plugged.delete(key);
-      await transport.close("unplugged");
+      // It may turn out to be somebody else's when udev has given it its name.
+      await transport.close(pluggedIn.has(key) ? "closed" : "unplugged");
     }
     for (const { device, profile } of readers) {
       const key = keyOf(device);

@@ -26,6 +26,8 @@ export interface Installation {
   readonly gatewayUrl: string;
   /** One-time, for the enrolment. */
   readonly token: string;
+  /** Those that the config names. */
+  readonly readers: readonly object[];
   /** Readers that the daemon would not know by itself, as its config has them. */
   readonly profiles: readonly object[];
 }
@@ -46,6 +48,7 @@ export class Kiosk {
   readonly #raw: string[] = [];
   #heard = 0;
   #token = "";
+  #rules = "";
   #view: SessionView | undefined;
   #changed = Promise.withResolvers<void>();
   #pid = "";
@@ -57,22 +60,29 @@ export class Kiosk {
   }
 
   /** What an operator does once: the config, udev's rules, the enrolment. */
-  async install({ gatewayUrl, token, profiles }: Installation): Promise<void> {
+  async install({ gatewayUrl, token, readers, profiles }: Installation): Promise<void> {
     const machine = this.#machine;
     await machine.run("mkdir", "-p", HOME, "/etc/udev/rules.d");
-    const config = { stateDir: "state", localApi: { port: this.#port }, profiles };
+    const config = { stateDir: "state", localApi: { port: this.#port }, readers, profiles };
     await machine.write(CONFIG, JSON.stringify(config));
     await machine.run("chown", "-R", "kiosk:swipewire", HOME);
     // The same program prints the same rules there, at ten times the price.
     const { stdout: rules } = await exec(process.execPath, [HOST_DAEMON, "udev-rules"], {
       env: { SWIPEWIRE_DAEMON_PROFILES: JSON.stringify(profiles) },
     });
-    await machine.write(RULES, rules);
-    await machine.run("udevadm", "control", "--reload");
+    this.#rules = rules;
+    await this.setRules(true);
     const address = ["--gateway", gatewayUrl, "--token", token, "--name", "Kiosk"];
     await machine.run(...AS_USER, ...NODE, DAEMON, "enrol", "--config", CONFIG, ...address);
     this.#token = (await machine.run("cat", `${HOME}/state/pairing-token`)).trim();
     await machine.reachMachine(this.#port);
+  }
+
+  /** With udev's rules or without them, for devices that are there and those that come. */
+  async setRules(inForce: boolean): Promise<void> {
+    await this.#machine.write(RULES, inForce ? this.#rules : "");
+    await this.#machine.run("udevadm", "control", "--reload");
+    await this.#machine.run("udevadm", "trigger");
   }
 
   async start(): Promise<void> {

@@ -29,17 +29,21 @@ export class ReaderShelf {
   readonly #machine: Machine;
   readonly #server: UsbipServer;
   #made = 0;
+  #withKeys = 0;
 
   constructor(machine: Machine, server: UsbipServer) {
     this.#machine = machine;
     this.#server = server;
   }
 
-  /** A new reader. No two have the same KSN. */
+  /** A new reader. No two that encrypt have the same KSN. */
   take(kind: ReaderKind, serialNumber?: string): CabledReader {
     const busId = `1-${++this.#made}`;
     const usb = new UsbReader({ kind, clock: systemClock, ...(serialNumber !== undefined && { serialNumber }) });
-    const card: VirtualReader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn: ksnOf(this.#made) });
+    const card: VirtualReader = virtualReader(kind.family, {
+      bdk: PUBLISHED_BDK,
+      ksn: ksnOf(encrypts(kind) ? this.#withKeys++ : 0),
+    });
     const frame = (name: string) => card.nextFrame(testCard(name));
     const machine = this.#machine;
     const server = this.#server;
@@ -55,6 +59,9 @@ export class ReaderShelf {
     };
   }
 }
+
+/** HID POS readers and line readers send clear tracks. */
+const encrypts = ({ family }: ReaderKind) => typeof family === "string" && family !== "ascii";
 
 /** Of what the simulated gateway has keys for: the leading 7 bytes. */
 const PREFIXES = ["FFFF9876543210", "62994901190000"];

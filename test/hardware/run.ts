@@ -23,6 +23,13 @@ const random = systemRandom;
 const say = (line: string) => process.stderr.write(`${line}\n`);
 /** The simulator's line reader: not known to the daemon, but for its config. */
 const LINE_READER = { name: "Line reader", vendorId: "1209", productId: "0002", shownAs: "serial", family: "ascii" };
+/** A serial reader under the name that udev's own rules give it, whatever number its tty has. */
+const NAMED_READER = {
+  transport: "serial",
+  name: "counter reader",
+  path: "/dev/serial/by-id/usb-ID_TECH_Serial_stripe_reader_SW-named-if00",
+  family: "idtech",
+};
 const begun = Date.now();
 const lap = (what: string) => say(`${((Date.now() - begun) / 1000).toFixed(1)} s  ${what}`);
 
@@ -119,16 +126,26 @@ const inputDevices = () => machine.run("cat", "/proc/bus/input/devices");
 const scenario = (name: string, test: (t: Test) => Promise<void>) =>
   t.test(name, t.passing() ? {} : { skip: "one before it failed" }, test);
 
-await scenario("an ordinary user enrols the daemon and runs it", async (t) => {
-  const { gateway } = centre;
-  const { token } = await gateway.terminals.issueEnrolmentToken();
-  for (const url of [gateway.httpUrl, gateway.brokerUrl]) await machine.reachHost(Number(new URL(url).port));
-  await kiosk.install({ gatewayUrl: gateway.httpUrl, token, profiles: [LINE_READER] });
-  lap("daemon enrolled");
-  await kiosk.start();
-  lap("daemon started");
-  t.equal(await kiosk.identity(), "kiosk:swipewire");
-});
+const named = take("idtech-serial", "SW-named");
+
+await scenario(
+  "an ordinary user enrols the daemon, runs it, and pays at the reader that the config names",
+  async (t) => {
+    const { gateway } = centre;
+    const { token } = await gateway.terminals.issueEnrolmentToken();
+    for (const url of [gateway.httpUrl, gateway.brokerUrl]) await machine.reachHost(Number(new URL(url).port));
+    await kiosk.install({ gatewayUrl: gateway.httpUrl, token, readers: [NAMED_READER], profiles: [LINE_READER] });
+    lap("daemon enrolled");
+    await named.plug();
+    await kiosk.start();
+    lap("daemon started");
+    t.equal(await kiosk.identity(), "kiosk:swipewire");
+    await connected(NAMED_READER.name);
+    t.match(await pay(named), PAID);
+    named.unplug();
+    t.equal(await disconnected(NAMED_READER.name), "unplugged");
+  },
+);
 
 for (const [kind, profile, family, file, card] of [
   ["hid-msr", "HID POS magnetic stripe reader", "hid-msr", "hidraw", "unionpay-debit"],
@@ -210,6 +227,34 @@ await scenario("alike readers without serial numbers are named by their ports", 
   for (const reader of readers) t.match(await pay(reader), PAID);
   readers[0]?.unplug();
   t.equal(await disconnected(names[0] ?? ""), "unplugged");
+});
+
+await scenario("a reader that may not be opened is told of, and opened once the rules are there", async (t) => {
+  const name = "HID POS magnetic stripe reader, serial number LOCKED";
+  const reader = take("hid-msr", "LOCKED");
+  await kiosk.setRules(false);
+  await reader.plug();
+  await kiosk.untilLog("the refusal", ({ reader, code }) => reader === name && code === "reader_not_opened");
+  await kiosk.setRules(true);
+  await connected(name);
+  t.match(await pay(reader), PAID);
+  reader.unplug();
+  t.equal(await disconnected(name), "unplugged");
+});
+
+await scenario("a reader that floods is isolated and comes back, while another is paid with", async (t) => {
+  const name = (serialNumber: string) => `HID POS magnetic stripe reader, serial number ${serialNumber}`;
+  const [flooding, quiet] = [take("hid-msr", "FLOODING"), take("hid-msr", "QUIET")];
+  await flooding.plug();
+  await connected(name("FLOODING"));
+  await quiet.plug();
+  await connected(name("QUIET"));
+  await flooding.usb.sendReports(Array.from({ length: 40 }, () => flooding.reports("visa-no-pin")).flat());
+  t.equal(await disconnected(name("FLOODING")), "isolated");
+  t.match(await pay(quiet), PAID);
+  await connected(name("FLOODING"));
+  t.match(await pay(flooding), PAID);
+  for (const { unplug } of [flooding, quiet]) unplug();
 });
 
 await scenario("a device that is no reader is left to the system", async (t) => {

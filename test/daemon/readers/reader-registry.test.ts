@@ -52,11 +52,17 @@ class TestDevices implements DeviceSource {
   broken = false;
   refuses = false;
   readonly open_ = new Map<string, ReportListener>();
+  /** Other names of addresses, as udev gives them. */
+  readonly links = new Map<string, string>();
   changed: () => void = () => {};
 
   async list() {
     if (this.broken) throw new Error("no /sys");
     return [...this.plugged];
+  }
+
+  async addressOf(path: string) {
+    return this.links.get(path) ?? path;
   }
 
   async open(device: PluggedDevice, listener: ReportListener) {
@@ -84,6 +90,9 @@ class TestDevices implements DeviceSource {
   }
 }
 
+/** A port that the config calls by udev's name. */
+const BY_ID = "/dev/serial/by-id/usb-reader-if00";
+
 const begin = (t: Test, ...plugged: PluggedDevice[]) => beginWith(t, [], ...plugged);
 
 function beginWith(t: Test, own: readonly ReaderProfile[], ...plugged: PluggedDevice[]) {
@@ -95,7 +104,7 @@ function beginWith(t: Test, own: readonly ReaderProfile[], ...plugged: PluggedDe
   const registry = new ReaderRegistry({
     source: devices,
     profiles: withBuiltIn(own),
-    taken: ["/dev/ttyACM9"],
+    taken: ["/dev/ttyACM9", BY_ID],
     serial: ({ path, family, name, baudRate }) => {
       serials.push(`${path} ${family} ${baudRate}`);
       const transport = new InProcessTransport({ family, name });
@@ -212,6 +221,17 @@ t.test(
     t.match(known(), { connected: true, port: "2-1.4", lastDisconnect: { reason: "unplugged" } });
   },
 );
+
+t.test("lets go of a serial port when udev's name shows that it is the config's", async (t) => {
+  const { devices, intake, names } = begin(t, shown("idtech-serial", "1-1", "/dev/ttyACM0", "S1"));
+  await settle();
+  t.strictSame(names(), ["ID TECH serial over USB, serial number S1"]);
+  devices.links.set(BY_ID, "/dev/ttyACM0");
+  devices.changed();
+  await settle();
+  t.strictSame(names(), []);
+  t.match(intake.readers, [{ lastDisconnect: { reason: "closed" } }]);
+});
 
 t.test("sees what comes late after an event, and what no event tells of", async (t) => {
   const { devices, clock, names } = begin(t);

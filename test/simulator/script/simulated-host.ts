@@ -42,6 +42,10 @@ export class SimulatedHost implements DeviceSource {
     return [...this.#plugged].map(([address, usb]) => described(address, usb));
   }
 
+  async addressOf(path: string): Promise<string> {
+    return path;
+  }
+
   async open({ address }: PluggedDevice, listener: ReportListener) {
     const usb = this.#plugged.get(address);
     const endpoint = usb?.device.usbFunction.endpoints.get(DATA_ENDPOINT);
