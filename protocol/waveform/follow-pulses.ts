@@ -38,6 +38,15 @@ const SILENT_BITS = 16;
 /** Energy of a bit over the noise's variance that can be read at all. */
 const AUDIBLE = 4;
 
+/** What was read on from a place. */
+export interface Followed {
+  readonly run: FluxRun;
+  /** As a logarithm, over that of noise alone. */
+  readonly likelihood: number;
+  /** Mean square of what the pulses leave of the signal, over the noise's variance. */
+  readonly misfit: number;
+}
+
 /** What the survivors are, in columns. */
 class Survivors {
   readonly at: Float64Array;
@@ -105,7 +114,7 @@ export function followPulses(
   start: number,
   height: number,
   { width, noise, jitter, followPhase, followLength, fading }: PulseModel,
-): FluxRun {
+): Followed {
   const now = new Survivors(SURVIVORS);
   const next = new Survivors(2 * SURVIVORS);
   const order: number[] = [];
@@ -317,6 +326,7 @@ export function followPulses(
     run.margins[step] = (run.margins[step] as number) / Math.max(1, mean);
   }
   for (const columns of [bits, edges, middles]) for (const column of columns) column.fill(0);
+  const likelihood = now.score[0] as number;
   for (const survivors of [now, next]) survivors.wipe();
-  return run;
+  return { run, likelihood, misfit: count === 0 ? 1 : misfit.reduce((sum, value) => sum + value, 0) / count };
 }

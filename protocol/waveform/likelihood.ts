@@ -10,9 +10,10 @@ export interface Seed {
 }
 
 const FEWEST_ZEROS = 12;
-const MOST_SEEDS = 3;
+const MOST_SEEDS = 2;
 /** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
 const WIDTHS = [0.5, 0.75, 1.05, 1.35, 1.7];
+const EXPLAINED = 1.5;
 /** Samples of a bit that say all there is. */
 const SAMPLES = 12;
 /** Pulses are never sharper than this share of their height, for what the model does not know. */
@@ -89,19 +90,25 @@ export class LikelihoodReader {
     const quiet = quietest(values, Math.max(16, Math.round(this.#stretch / by)));
     let from = at;
     let to = at;
+    let likeliest = 0;
+    let isExplained = false;
     for (const width of WIDTHS) {
       const height = heightOf(values, place, length, width);
       if (height === 0) break;
       const model = { width, noise: Math.max(quiet, (FLAW * height) ** 2), ...settings };
       const onward = followPulses(values, length, place, height, model);
       const back = followPulses(turned, length, values.length - 1 - place, height, model);
-      const run = join(back, onward, values.length - 1, by);
-      wipeRun(onward);
-      wipeRun(back);
+      const run = join(back.run, onward.run, values.length - 1, by);
+      wipeRun(onward.run);
+      wipeRun(back.run);
       from = Math.min(from, run.edges[0] as number);
       to = Math.max(to, run.edges[run.bits.length] as number);
       this.#vote(`pulses ${width}`, [run]);
-      if (this.#believed()) break;
+      // Once the signal is explained but for the noise, widths farther off than the likeliest are ever less likely.
+      const likelihood = onward.likelihood + back.likelihood;
+      if (this.#believed() || (isExplained && likelihood < likeliest)) break;
+      likeliest = Math.max(likeliest, likelihood);
+      isExplained = Math.max(onward.misfit, back.misfit) < EXPLAINED;
     }
     this.#covered.push({ from, to });
     values.fill(0);
