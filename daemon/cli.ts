@@ -1,18 +1,19 @@
 import { access, constants } from "node:fs/promises";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { systemRandom } from "@swipewire/protocol/random";
-import { Minutes, systemClock } from "@swipewire/protocol/time";
+import { type Duration, Minutes, Seconds, systemClock } from "@swipewire/protocol/time";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { type Logger, pino } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
-import { type Daemon, startDaemon } from "./daemon.ts";
+import { type Daemon, type DaemonOptions, startDaemon } from "./daemon.ts";
 import { askStatus } from "./doctor/ask-status.ts";
 import { examine } from "./doctor/doctor.ts";
 import { findingsText } from "./doctor/finding.ts";
 import { statusText } from "./doctor/status-text.ts";
+import { triedSwipeText, trySwipe } from "./doctor/try-swipe.ts";
 import { enrol } from "./enrolment/enrol.ts";
-import { ConfigInvalid } from "./errors.ts";
+import { CardNotDrawn, ConfigInvalid, DaemonRunning, LocalApiRefused } from "./errors.ts";
 import manifest from "./package.json" with { type: "json" };
 import { withBuiltIn } from "./readers/profile-match.ts";
 import { profileTable } from "./readers/profile-table.ts";
@@ -60,6 +61,17 @@ async function run(flags: Flags): Promise<void> {
 async function begin(config: DaemonConfig, logger: Logger): Promise<Daemon> {
   logger.level = config.log.level;
   const identity = await loadIdentity(config.stateDir);
+  return startDaemon({
+    config,
+    identity,
+    ...readersOf(config, logger),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
+}
+
+function readersOf(config: DaemonConfig, logger: Logger): Pick<DaemonOptions, "transports" | "finder"> {
   const clock = systemClock;
   const random = systemRandom;
   const transports = config.readers.map((reader): ReaderTransport => {
@@ -75,15 +87,7 @@ async function begin(config: DaemonConfig, logger: Logger): Promise<Daemon> {
     random,
     logger: logger.child({ part: "readers" }),
   });
-  return startDaemon({
-    config,
-    identity,
-    transports,
-    ...(config.findReaders !== false && { finder }),
-    clock,
-    random,
-    logger,
-  });
+  return { transports, ...(config.findReaders !== false && { finder }) };
 }
 
 async function enrolTerminal(flags: Flags & { gateway: string; token: string; name: string }): Promise<void> {
@@ -104,6 +108,40 @@ async function enrolTerminal(flags: Flags & { gateway: string; token: string; na
 async function showStatus(flags: Flags & { json?: true }): Promise<void> {
   const status = await askStatus(configOf(flags));
   say(flags.json ? JSON.stringify(status) : statusText(status));
+}
+
+/** A technician's check: one card, with no gateway and no order. */
+async function swipe(flags: Flags & { wait: Duration }): Promise<void> {
+  const config = configOf(flags);
+  if (await runs(config)) throw new DaemonRunning({ detail: `127.0.0.1:${config.localApi.port}` });
+  const logger = pino({ base: null, level: "silent" });
+  say(`Draw a card within ${flags.wait / 1000} s.`);
+  const swipe = await trySwipe({
+    ...readersOf(config, logger),
+    clock: systemClock,
+    logger,
+    patience: flags.wait,
+    readerCame: (name) => say(`reader        ${name} is here`),
+    misread: ({ message, text }) => complain(`${message} ${text.todo}`),
+  });
+  if (!swipe) throw new CardNotDrawn();
+  say(triedSwipeText(swipe));
+}
+
+async function runs(config: DaemonConfig): Promise<boolean> {
+  try {
+    await askStatus(config);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SwipewireError)) throw error;
+    return error instanceof LocalApiRefused;
+  }
+}
+
+function seconds(text: string): Duration {
+  const value = Number(text);
+  if (!(value >= 1 && value <= 3600)) throw new InvalidArgumentError("Allowed: 1 to 3600.");
+  return Seconds(value);
 }
 
 const mayOpen = (path: string) =>
@@ -170,6 +208,12 @@ export async function main(argv: string[]): Promise<void> {
     .option("--json", "as JSON, for programs")
     .option(...config)
     .action(showStatus);
+  program
+    .command("swipe")
+    .description("take one card from this terminal's readers and show it masked, as a check; nothing is sent")
+    .option("--wait <seconds>", "for a card", seconds, Seconds(60))
+    .option(...config)
+    .action(swipe);
   program
     .command("doctor")
     .description("look at all that a terminal needs, and say what to do about what is wrong")

@@ -244,6 +244,18 @@ export class DaemonNotRunning extends failure("daemon_not_running", {
   todo: "Start it (systemctl start swipewire-daemon, or swipewire-daemon run with this config) and read its log.",
 }) {}
 
+export class DaemonRunning extends failure("daemon_running", {
+  what: "The daemon runs, and has the readers.",
+  means: "No card can be taken beside it.",
+  todo: "Stop it for the check (systemctl stop swipewire-daemon), and start it again after.",
+}) {}
+
+export class CardNotDrawn extends failure("card_not_drawn", {
+  what: "No card was read in the time given.",
+  means: "Nothing is known of the reader beyond what was said above.",
+  todo: "See that a reader is connected (swipewire-daemon doctor), and draw the card evenly, stripe towards the head.",
+}) {}
+
 export class LocalApiOutOfReach extends failure("local_api_out_of_reach", {
   what: "The config lets the daemon choose its port, so nobody else knows it.",
   means: "It cannot be asked how it stands.",
