@@ -3,6 +3,7 @@ import { ModemDecoder } from "@swipewire/protocol/waveform/modem/modem-decoder";
 import type { ModemEvent } from "@swipewire/protocol/waveform/modem/modem-event";
 import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
 import {
+  FIRST_OF_HOST,
   type ReaderMessage,
   readHostMessage,
   readReaderMessage,
@@ -42,7 +43,7 @@ function inspectEvent(event: ModemEvent): Omit<InspectedFrame, "start" | "end" |
   if (event.kind === "failure") return { failure: event.failure };
   const { strength } = event;
   try {
-    const message = event.messageKind < 0x80 ? readReaderMessage(event) : readHostMessage(event);
+    const message = event.messageKind < FIRST_OF_HOST ? readReaderMessage(event) : readHostMessage(event);
     return { strength, ...(message?.type === "reader-frame" ? inspectSwipe(message) : { message: { ...message } }) };
   } catch (failure) {
     if (failure instanceof SwipewireError) return { strength, failure };

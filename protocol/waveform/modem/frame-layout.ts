@@ -117,9 +117,4 @@ const isOf = (block: number, n: number, bodyBytes: number, blocks: number) =>
 
 const headerCheck = (header: Uint8Array) => crc32(header.subarray(0, HEADER_BYTES - 1)) & 0xff;
 
-function frameCrc(header: Uint8Array, payload: Uint8Array): number {
-  const whole = Uint8Array.from([...header, ...payload]);
-  const crc = crc32(whole);
-  whole.fill(0);
-  return crc;
-}
+const frameCrc = (header: Uint8Array, payload: Uint8Array) => crc32(payload, crc32(header));

@@ -24,7 +24,7 @@ export type HostMessage =
 
 const KINDS = { "reader-frame": 0x01, identity: 0x02, armed: 0x03, arm: 0x81, identify: 0x82 } as const;
 /** Kinds from here on are those of a host. */
-const FIRST_OF_HOST = 0x80;
+export const FIRST_OF_HOST = 0x80;
 
 /** Kind and payload, as `modulate` takes them. The payload is the caller's to wipe. */
 export function encodeModemMessage(message: ReaderMessage | HostMessage): { messageKind: number; payload: Uint8Array } {

@@ -4,7 +4,7 @@ import { bitsOf, SYNC } from "./frame-layout.ts";
 import type { LineCode } from "./line-code.ts";
 
 const SYNC_BITS = 32;
-/** White noise of the filter's band looks that much like the sync word once in some ten days at 1200 Bd. */
+/** Between what noise reaches and what the weakest readable frame has. */
 const ALIKE = 0.65;
 /** The likeness has side maxima half a wave away: the highest within so many steps is the word. */
 const SETTLED = 12;

@@ -37,7 +37,7 @@ export const strains: readonly Condition[] = [
   strained("hum with a rectifier's harmonics", {
     line: { hum: { level: 2, frequency: 60, harmonics: 0.7 } },
   }),
-  strained("clipped, signal 4 times full scale", { line: { gain: 4 } }),
+  strained("clipped, signal 8 times full scale, 0 dB", { line: { gain: 8, snr: 0 } }),
   strained("a hundredth of full scale", { line: { gain: 0.01 } }),
   strained("clock +500 ppm", { clock: 500 }),
   strained("clock -1000 ppm", { clock: -1000 }),
@@ -61,7 +61,7 @@ export const noisy = (baud: Baud, sampleRate: number, snr: number): ModemConditi
   line: { snr, coupling: 10, gain: LEVEL },
 });
 
-export const CLOCK_STEPS = [0, 200, 500, 1000, 1500, 2000, 3000] as const;
+export const CLOCK_STEPS = [0, 500, 1000, 2000, 3000, 5000, 8000] as const;
 
 /** What the codings are tried on: their rates differ, so the noise is that of the line. */
 export const codingStrains = [

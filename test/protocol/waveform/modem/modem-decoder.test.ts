@@ -66,7 +66,7 @@ t.test("any payload comes back: any rate, drift of both clocks, either polarity,
         return `${hear(signal, line, pieces)}` === `${messageKind} ${hex(payload)}`;
       },
     ),
-    { seed: 5, numRuns: Math.ceil(fuzzRuns / 50) },
+    { seed: 5, numRuns: Math.ceil(fuzzRuns / 100) },
   );
 });
 
@@ -183,7 +183,7 @@ t.test("damaged frames end in a failure, in nothing, or as they were sent", asyn
         }
       },
     ),
-    { seed: 6, numRuns: Math.ceil(fuzzRuns / 10) },
+    { seed: 6, numRuns: Math.ceil(fuzzRuns / 20) },
   );
   t.strictSame(wrong, []);
   t.strictSame([...outcomes].sort(), [sent, "modem_frame_cut", "modem_frame_damaged"]);
