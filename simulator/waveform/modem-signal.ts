@@ -66,7 +66,7 @@ export function lineSignal(symbols: Uint8Array, conditions: ModemConditions, dic
   return Float32Array.from(signal);
 }
 
-/** The line is lost with a crack, and comes back with another. */
+/** The line is lost with a crack, and comes back. */
 function loseContact(
   signal: Float64Array,
   rate: number,

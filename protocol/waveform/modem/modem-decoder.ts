@@ -26,7 +26,7 @@ interface Frame {
 
 /**
  * Reads frames of Swipewire's modem off a sound input: samples go in in pieces of any size, frames and the reasons of failed
- * ones come out. What it holds does not grow. Runs in browsers as well.
+ * ones come out. What it holds does not grow. It needs nothing of Node.
  */
 export class ModemDecoder {
   readonly #code: LineCode;

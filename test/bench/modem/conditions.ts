@@ -28,6 +28,7 @@ const inBand = (sampleRate: number) => STRAINED + 10 * Math.log10(44_100 / sampl
 /** What sound cards, cables and clocks do to a frame, one at a time, on top of the noise. */
 export const strains: readonly Condition[] = [
   strained("noise alone, at -8 dB", {}),
+  strained("noise alone, at -5 dB", { line: { snr: -5 } }),
   strained("AC coupling at 100 Hz", { line: { coupling: 100 } }),
   strained("AC coupling at 300 Hz", { line: { coupling: 300 } }),
   strained("low-pass at 3 kHz", { lowPass: 3000 }),

@@ -1,12 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { frameBytes } from "@swipewire/protocol/waveform/modem/frame-layout";
 import { ModemDecoder } from "@swipewire/protocol/waveform/modem/modem-decoder";
+import { encodeModemMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { modemSignal } from "@swipewire/simulator/waveform/modem-signal";
 import t from "tap";
 
+const PAGE = join(import.meta.dirname, "../../hardware-docs/framed-modem.md");
 const SOURCE = join(import.meta.dirname, "../../hardware-docs/framed-modem.c");
 const hasCompiler = spawnSync("cc", ["--version"]).status === 0;
 
@@ -32,6 +35,13 @@ int main(int count, char **words) {
     return 0;
 }
 `;
+
+t.test("the example of the specification is what is sent", async (t) => {
+  const [, block = ""] = /### Example.*?```\n(.*?)```/s.exec(readFileSync(PAGE, "utf8")) ?? [];
+  const printed = block.match(/\b[0-9a-f]{2}\b/g)?.map((byte) => Number.parseInt(byte, 16));
+  const { messageKind, payload } = encodeModemMessage({ type: "arm", sequence: 7, seconds: 30 });
+  t.strictSame(printed, [...frameBytes(messageKind, payload)]);
+});
 
 t.test("the C for microcontrollers", { skip: hasCompiler ? false : "no C compiler here" }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "swipewire-"));
