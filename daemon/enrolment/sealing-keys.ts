@@ -81,14 +81,15 @@ export class SealingKeys {
       const { re, statement, gatewayKey: answered = "" } = asked.answer;
       const pinned = gatewayKey ?? (await challenge?.open(answered));
       if (!pinned) return;
-      if (!gatewayKey) logger.info({ kid: pinned.kid }, "the gateway's signing key is pinned");
       const sealingKeys = [...(await verifySealingKeys(statement, re, pinned))];
       this.#identity = { ...this.#identity, gatewayKey: pinned, sealingKeys };
+      if (!gatewayKey) logger.info({ kid: pinned.kid }, "the gateway's signing key is pinned");
       if (this.recipient.kid !== kid) logger.info({ kid: this.recipient.kid }, "swipes are sealed to another key now");
       await this.#save();
     } catch (failure) {
-      if (!(failure instanceof SwipewireError)) throw failure;
-      logger.warn({ code: failure.code }, failure.message);
+      // Whatever it is, the terminal goes on with the key it has. The message of a library may quote what it was given.
+      if (failure instanceof SwipewireError) logger.warn({ code: failure.code }, failure.message);
+      else logger.error({ kind: (failure as Error).name }, "no sealing key was learnt");
     }
   }
 

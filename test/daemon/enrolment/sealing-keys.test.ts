@@ -179,6 +179,17 @@ t.test(
   },
 );
 
+t.test("a sealing key that nothing can be sealed to does not end the terminal", async (t) => {
+  const f = await begin(t);
+  await saveIdentity(f.stateDir, {
+    ...f.identity,
+    sealingKeys: [{ kty: "OKP", crv: "X25519", x: "A".repeat(43) }],
+  });
+  await f.learn(await f.start());
+  t.match(f.log.lines(), [{ level: 50, msg: "no sealing key was learnt" }]);
+  t.same(f.line.asked, []);
+});
+
 t.test("an answer that is not the gateway's changes nothing", async (t) => {
   const f = await begin(t);
   const stranger = await begin(t);
