@@ -102,7 +102,11 @@ function kernel(width: number, shift: number): Float64Array {
   return taps;
 }
 
-/** Every peak of what a filter let through; which of them are flux changes is for the search to say. */
+/**
+ * Every peak of what a filter let through; which of them are flux changes is for the search to say.
+ * @param step samples from one value to the next, as {@link matchPulses} gives it
+ * @param width of a pulse at half its height, in samples
+ */
 export function findPeaks(values: Float64Array, step: number, width: number): Candidates {
   let capacity = 1024;
   let places = new Float64Array(capacity);

@@ -10,7 +10,8 @@ const FOLLOW = 0.3;
 /**
  * Every peak, by turning points alone: a few nanoseconds a sample. On a flat top, as clipping makes it, its middle counts.
  * @param signal may have an offset or slow hum as long as each peak still turns
- * @returns places of peaks, alternately up and down
+ * @param largest its largest value, either way up
+ * @returns places of peaks in samples, alternately up and down
  */
 export function turningPoints(signal: Float64Array, largest: number): Float64Array {
   let places = new Float64Array(1024);
@@ -51,7 +52,7 @@ export function turningPoints(signal: Float64Array, largest: number): Float64Arr
   return places.slice(0, count);
 }
 
-/** Of the parabola through a sample and its neighbours. */
+/** Where the parabola through sample `n` and its neighbours turns, in samples. */
 export function vertex(signal: Float64Array, n: number): number {
   if (n === 0 || n === signal.length - 1) return n;
   const left = signal[n - 1] as number;
@@ -61,7 +62,11 @@ export function vertex(signal: Float64Array, n: number): number {
   return bend === 0 ? n : n + Math.max(-0.5, Math.min(0.5, (0.5 * (left - right)) / bend));
 }
 
-/** Runs of bits by a tracked clock: it is set by zeros, and each bit must be about as long as those before it. */
+/**
+ * Runs of bits by a tracked clock: it is set by zeros, and each bit must be about as long as those before it.
+ * @param peaks places of flux changes, in samples
+ * @param shortest run to give, in bits
+ */
 export function followClock(peaks: Float64Array, shortest: number): FluxRun[] {
   const runs: FluxRun[] = [];
   const interval = (k: number) => (peaks[k + 1] as number) - (peaks[k] as number);

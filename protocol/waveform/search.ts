@@ -38,6 +38,8 @@ const LENGTHS = { min: 0.5, max: 10 };
  * bit's distance is a 0, over one in the middle between them a 1. Each survivor carries its own clock, which zeros have set.
  * A used pulse is worth what it rises above half the height around it, as in the likelihood of a pulse in white noise, and
  * costs the square of its deviation from the clock. Where a path ends another one may begin.
+ * @param local as {@link heightsAround} gives it
+ * @param width of a pulse at half its height, in samples
  */
 export function searchPath(
   candidates: Candidates,

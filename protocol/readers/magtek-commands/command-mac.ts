@@ -9,6 +9,7 @@ export type MagtekMac = (message: Uint8Array) => Uint8Array;
 /**
  * A request with its MAC: the left four bytes over number, length (the MAC's own four included) and data, filled up with
  * zeros (MagTek D99875475-10 "MAC").
+ * @param request as `encodeRequest` made it
  * @throws ReaderCommandMalformed when it has no room for one
  */
 export function withMac(request: Uint8Array, mac: MagtekMac): Uint8Array {
@@ -19,7 +20,8 @@ export function withMac(request: Uint8Array, mac: MagtekMac): Uint8Array {
 }
 
 /**
- * The request without its MAC.
+ * The reader's side: the request without its MAC, for `decodeRequest`.
+ * @param message as {@link withMac} made it
  * @throws ReaderCommandMac when the MAC is wrong
  * @throws ReaderCommandMalformed when there is no room for one
  */

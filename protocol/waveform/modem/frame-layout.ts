@@ -28,7 +28,7 @@ const sentLength = (payloadBytes: number) =>
 /** In bytes, as sent. */
 export const LONGEST_FRAME = sentLength(LONGEST_PAYLOAD);
 
-/** The bits of a word, the most significant first. */
+/** The lowest `count` bits of a word, the most significant first. */
 export const bitsOf = (word: number, count: number): number[] =>
   Array.from({ length: count }, (_, n) => (word >>> (count - 1 - n)) & 1);
 

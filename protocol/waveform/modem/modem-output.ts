@@ -57,7 +57,7 @@ export class ModemOutput {
     this.#waiting.push(modulate(messageKind, payload, this.#line));
   }
 
-  /** The next samples, left and right in turn. */
+  /** The next samples, left and right in turn, full scale 1. @param frames pairs of them */
   take(frames: number): Float32Array {
     const samples = new Float32Array(2 * frames);
     const ramp = 1 / (RAMP_SECONDS * this.#line.sampleRate);

@@ -25,7 +25,7 @@ const over = (a: number, b: number): number =>
 /** Value at `x` of a polynomial whose highest coefficient comes last. */
 const valueAt = (polynomial: Uint8Array, x: number): number => polynomial.reduceRight((sum, c) => times(sum, x) ^ c, 0);
 
-/** The check bytes of a block. */
+/** The check bytes of a block. @param count how many */
 export function checkBytes(data: Uint8Array, count: number): Uint8Array {
   const generator = generatorOf(count);
   const rest = new Uint8Array(count);
