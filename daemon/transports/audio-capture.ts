@@ -103,6 +103,8 @@ export async function openCapture(input: AudioInput, listener: CaptureListener, 
   const close = async () => {
     stall?.cancel();
     watch?.close();
+    // With samples that nobody reads it would not be gone.
+    recorder.stdout.destroy();
     recorder.kill("SIGKILL");
     await gone;
   };
