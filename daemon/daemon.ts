@@ -14,7 +14,8 @@ import { TerminalSession } from "./session/terminal-session.ts";
 import type { Identity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
 import type { ReaderTransport } from "./transports/reader-transport.ts";
-import { MqttLink } from "./uplink/mqtt-link.ts";
+import type { BrokerLink } from "./uplink/broker-link.ts";
+import { MqttLink, type MqttLinkOptions } from "./uplink/mqtt-link.ts";
 import { offlinePresence, Uplink } from "./uplink/uplink.ts";
 
 /** What a terminal is made of. */
@@ -25,6 +26,8 @@ export interface DaemonOptions {
   readonly transports: readonly ReaderTransport[];
   /** Finds more of them while the daemon runs. */
   readonly finder?: ReaderFinder;
+  /** Makes the way to the broker; MQTT unless given. */
+  readonly link?: (options: MqttLinkOptions) => BrokerLink;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -46,12 +49,13 @@ export interface Daemon {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, identity, transports, finder, clock, random, logger } = options;
+  const { link: linkTo = (given) => new MqttLink(given) } = options;
   const { terminal, mqtt } = identity;
   const signingKey = await importJWK(identity.signingKey, "EdDSA");
   if (signingKey instanceof Uint8Array) throw new TypeError("a signing key that is none");
   const token = await pairingToken(config.stateDir, random);
 
-  const link = new MqttLink({
+  const link = linkTo({
     ...mqtt,
     clientId: terminal,
     subscriptions: Uplink.subscriptions(terminal),

@@ -34,6 +34,7 @@ export class SimulatedHost implements DeviceSource {
     this.#plugged.delete(this.#address);
     usb?.device.reset();
     this.#listeners.get(this.#address)?.failed();
+    this.#listeners.delete(this.#address);
     this.#port?._disconnected(new Error("gone"));
     this.#changed();
   }
