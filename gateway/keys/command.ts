@@ -102,6 +102,7 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
       } finally {
         typed?.fill(0);
       }
+      if (to !== undefined) say("Have the config name it, or the credential hold it: what it names now opens nothing.");
     });
 
   command(keys, "list", "show all keys with their check values").action((flags: Flags) =>
