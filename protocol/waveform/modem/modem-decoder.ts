@@ -94,15 +94,14 @@ export class ModemDecoder {
   };
 
   #read(frame: Frame): void {
-    const { tracker, sync } = frame;
+    const { tracker } = frame;
     while (this.#frame === frame && tracker.canTake(this.#correlator)) {
       const symbol = tracker.take(this.#correlator);
       if (symbol !== undefined) this.#write(frame, symbol);
       if (frame.bits === 8 * SENT_HEADER && !frame.header) {
         frame.header = readHeader(this.#bytes.subarray(0, SENT_HEADER));
         if (!frame.header) {
-          if (sync.strength > SURELY) this.#fail(frame, new ModemFrameDamaged({ detail: "header" }));
-          else this.#forget();
+          this.#fail(frame, new ModemFrameDamaged({ detail: "header" }));
           return;
         }
       }
@@ -140,7 +139,9 @@ export class ModemDecoder {
   }
 
   #fail(frame: Frame, failure: ModemFrameCut | ModemFrameDamaged): void {
-    this.#events.push({ kind: "failure", ...this.#extent(frame), failure });
+    // Without a header it may have been something that is like a sync word.
+    const isSure = frame.header !== undefined || frame.sync.strength > SURELY;
+    if (isSure) this.#events.push({ kind: "failure", ...this.#extent(frame), failure });
     this.#forget();
   }
 
@@ -150,9 +151,10 @@ export class ModemDecoder {
   }
 
   #forget(): void {
+    const end = Math.floor(this.#frame?.tracker.at ?? 0);
     this.#frame?.tracker.wipe();
     this.#frame = undefined;
     this.#bytes.fill(0);
-    this.#search = new SyncSearch(this.#code);
+    this.#search = new SyncSearch(this.#code, end);
   }
 }

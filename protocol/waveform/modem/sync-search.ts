@@ -26,10 +26,13 @@ export class SyncSearch {
   readonly #bits = bitsOf(SYNC, SYNC_BITS);
   readonly #signs: readonly (1 | -1)[];
   readonly #endSign: 1 | -1;
+  readonly #from: number;
   #best: { start: number; sum: number; strength: number; before: number; after: number } | undefined;
   #before = 0;
 
-  constructor({ turns }: LineCode) {
+  /** @param from the step before which no sync word begins: what was a frame's own is not looked at again */
+  constructor({ turns }: LineCode, from = 0) {
+    this.#from = from;
     let sign: 1 | -1 = 1;
     this.#signs = this.#bits.map((bit) => {
       const now = sign;
@@ -42,7 +45,7 @@ export class SyncSearch {
   /** To be asked at each step. */
   look(correlator: BitCorrelator): SyncFound | undefined {
     const start = correlator.latest - (SYNC_BITS - 1) * STEPS;
-    if (start < 0) return undefined;
+    if (start < this.#from) return undefined;
     let sum = 0;
     let energy = 0;
     for (let n = 0, at = start; n < SYNC_BITS; n++, at += STEPS) {

@@ -89,6 +89,13 @@ t.test("frames that follow each other at once are all read", async (t) => {
   );
 });
 
+t.test("a frame in which something is like a sync word is told once", async (t) => {
+  const line: ModemLine = { sampleRate: 8000, baud: 1200 };
+  const payload = Uint8Array.of(86, 76, 179, 191, 145, 192, 69);
+  const signal = modemSignal(221, payload, { ...line, line: { coupling: 20, gain: 0.01, snr: 14 } }, new Dice(0));
+  t.strictSame(hear(signal, line), [`221 ${hex(payload)}`]);
+});
+
 t.test("16-bit samples give the same as floats", async (t) => {
   const signal = modulate(KIND, bytesOf("integers"), LINE);
   t.strictSame(hear(Int16Array.from(signal, (sample) => 8000 * sample)), hear(signal));
