@@ -1,11 +1,15 @@
 import type { TrackRead } from "./read-bits.ts";
 import type { ReadBasis } from "./waveform-event.ts";
 
-/** A residual below this is believed from one filter alone. */
+/** A residual below this is believed from the peaks of one filter alone. */
 const SURE_TIMING = 0.09;
 
-/** What was read from the signal's likelihood must be so much likelier than the nearest others, as a logarithm. */
+/**
+ * What was read by likelihood must be so much likelier than its nearest rival, as a logarithm: by the filter that is surest,
+ * and by each that has a vote.
+ */
 const SURE_MARGIN = 3.5;
+const VOTING_MARGIN = 1.5;
 
 /** What all filters together say about one pass of a track. */
 export interface Ballot {
@@ -18,14 +22,21 @@ export interface Ballot {
 const sameData = (a: TrackRead, b: TrackRead) =>
   a.number === b.number && a.data.length === b.data.length && a.data.every((byte, n) => byte === b.data[n]);
 
+/** Who is not sure has no vote for what it reads, and yet speaks against what others read. */
+const hasVote = ({ margin }: TrackRead) => margin === undefined || margin >= VOTING_MARGIN;
 const isSure = ({ margin }: TrackRead) => margin === undefined || margin >= SURE_MARGIN;
+const opinion = (voter: string, read: TrackRead) => ({
+  read,
+  voters: new Set(hasVote(read) ? [voter] : []),
+  sure: isSure(read),
+});
 
 const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.end;
 
 /**
  * Collects what filters read. Nothing is ever corrected: parity with LRC has distance 4, and a list decoder that mends bits
  * proposes a false card for every few it saves. A read is believed if it is whole, its format valid, no filter says
- * otherwise, and either its timing is sure or two filters agree.
+ * otherwise, and either the timing of its peaks is sure or two filters agree.
  */
 export class Ballots {
   readonly #passes: { start: number; end: number; reads: { read: TrackRead; voters: Set<string>; sure: boolean }[] }[] =
@@ -39,17 +50,20 @@ export class Ballots {
         this.#passes.push({
           start: read.start,
           end: read.end,
-          reads: [{ read, voters: new Set([voter]), sure: isSure(read) }],
+          reads: [opinion(voter, read)],
         });
         continue;
       }
       const known = pass.reads.find((other) => sameData(other.read, read));
       if (!known) {
-        pass.reads.push({ read, voters: new Set([voter]), sure: isSure(read) });
+        pass.reads.push(opinion(voter, read));
       } else {
-        known.voters.add(voter);
+        if (hasVote(read)) known.voters.add(voter);
         known.sure ||= isSure(read);
-        if (read.residual < known.read.residual) {
+        // The timing of peaks is evidence by itself, that of a model is not.
+        const isModel = read.margin !== undefined;
+        const wasModel = known.read.margin !== undefined;
+        if (isModel === wasModel ? read.residual < known.read.residual : wasModel) {
           known.read.data.fill(0);
           known.read = read;
         } else {
@@ -68,7 +82,7 @@ export class Ballots {
       const believable = others.length === 0 && read.isFormat && sure;
       const basis = !believable
         ? undefined
-        : read.residual < SURE_TIMING
+        : read.residual < SURE_TIMING && read.margin === undefined
           ? "timing"
           : voters.size >= 2
             ? "widths"

@@ -9,10 +9,11 @@ export interface Seed {
   readonly worth: number;
 }
 
-const FEWEST_ZEROS = 12;
+const FEWEST_ZEROS = 8;
 const MOST_SEEDS = 2;
 /** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
-const WIDTHS = [0.5, 0.75, 1.05, 1.35, 1.7];
+const WIDTHS = [0.5, 0.62, 0.75, 0.84, 0.89, 1.13, 1.2];
+/** Misfit below which only noise is left unexplained. */
 const EXPLAINED = 1.5;
 /** Samples of a bit that say all there is. */
 const SAMPLES = 12;

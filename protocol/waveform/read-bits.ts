@@ -35,6 +35,8 @@ const ZEROS_BEFORE = 6;
 const ZEROS_AFTER = 3;
 /** Track 2 has 22 zeros before its characters and tracks 1 and 3 have 61 (ISO/IEC 7811-6, 8). */
 const ZEROS_OF_TRACK_3 = 42;
+/** Shorter ones, sentinels with nothing between them above all, come about by chance in the midst of others. */
+const FEWEST_CHARACTERS = 8;
 const MARKS = 12;
 
 const START = { 1: [1, 0, 1, 0, 0, 0, 1], 3: [1, 1, 0, 1, 0] } as const;
@@ -61,7 +63,11 @@ export function readBits(run: FluxRun): TrackRead[] {
       if (!data) continue;
       const cell = trackFormats[alphabetOf].alphabet.dataBits + 1;
       const behind = at + (data.length + 1) * cell;
-      if (behind + ZEROS_AFTER > count || bits.subarray(behind, behind + ZEROS_AFTER).includes(1)) {
+      if (
+        data.length < FEWEST_CHARACTERS ||
+        behind + ZEROS_AFTER > count ||
+        bits.subarray(behind, behind + ZEROS_AFTER).includes(1)
+      ) {
         data.fill(0);
         continue;
       }

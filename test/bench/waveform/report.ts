@@ -116,7 +116,7 @@ export function asPicture(tallies: readonly Tally[], tracks: readonly number[], 
     return `<circle cx="${at}" cy="${y + 12}" r="${5 - 2 * n}" fill="${COLOURS[track]}"/><text x="${at + 10}" y="${y + 16}">track ${track}: ${percent(share)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDE + 110}" height="${y + 30}" font-family="sans-serif" font-size="11">
-<style>.g{font-weight:bold}</style><rect width="100%" height="100%" fill="#fff"/>
+<title>${escaped(title)}</title><style>.g{font-weight:bold}</style><rect width="100%" height="100%" fill="#fff"/>
 <text x="10" y="22" font-size="14">${escaped(title)}</text>
 ${[...grid, ...parts, ...legend].join("\n")}
 </svg>
