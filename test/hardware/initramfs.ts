@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, "../..");
 /** What a card reader needs of a kernel, and the network to the host. udev loads those that a device asks for. */
 const MODULES = [
   ...["virtio_pci", "virtio_net", "vhci-hcd", "usbhid", "hid-generic", "cdc-acm", "evdev"],
-  ...["snd-aloop", "snd-dummy"],
+  ...["snd-aloop"],
 ];
 /** Where it is here, and there. */
 const PROGRAMS = [
@@ -19,6 +19,8 @@ const PROGRAMS = [
   ["/usr/bin/setpriv", "/usr/bin/setpriv"],
   ["/usr/sbin/usbip", "/usr/sbin/usbip"],
   ["/usr/sbin/dropbear", "/usr/sbin/dropbear"],
+  ["/usr/bin/aplay", "/usr/bin/aplay"],
+  ["/usr/bin/aplay", "/usr/bin/arecord"],
   [process.execPath, "/usr/bin/node"],
 ] as const;
 /** What Node's packages load at run time. */
@@ -27,7 +29,7 @@ const UDEV_RULES = ["50-udev-default.rules", "60-serial.rules", "80-drivers.rule
 
 const GROUPS = ["root", "tty", "dialout", "kmem", "input", "video", "audio", "lp", "disk", "cdrom", "tape", "kvm"];
 const PASSWD = "root:x:0:0:root:/root:/bin/sh\nkiosk:x:1000:1000:kiosk:/home/kiosk:/bin/sh\n";
-const GROUP = `${GROUPS.map((name, at) => `${name}:x:${at}:${name === "dialout" ? "kiosk" : ""}`).join("\n")}\nswipewire:x:1000:\n`;
+const GROUP = `${GROUPS.map((name, at) => `${name}:x:${at}:${name === "audio" ? "kiosk" : ""}`).join("\n")}\nswipewire:x:1000:\n`;
 
 /** Programs, libraries and modules: the part that seldom changes. @param folder an empty one to gather them in */
 export function writeSystemLayer(kernel: KernelPackage, folder: string, archive: string): void {
@@ -39,6 +41,7 @@ export function writeSystemLayer(kernel: KernelPackage, folder: string, archive:
   for (const library of [...LIBRARIES, ...librariesOf([...PROGRAMS.map(([from]) => from), ...LIBRARIES])]) {
     put(library, library);
   }
+  cpSync("/usr/share/alsa", join(folder, "/usr/share/alsa"), { recursive: true, dereference: true });
   for (const rules of UDEV_RULES) put(`/lib/udev/rules.d/${rules}`, `/lib/udev/rules.d/${rules}`);
   for (const module of modulesOf(kernel)) put(module, `/${relative(kernel.root, module)}`);
   const lists = join("/lib/modules", kernel.release);

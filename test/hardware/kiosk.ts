@@ -63,8 +63,7 @@ export class Kiosk {
   async install({ gatewayUrl, token, readers, profiles }: Installation): Promise<void> {
     const machine = this.#machine;
     await machine.run("mkdir", "-p", HOME, "/etc/udev/rules.d");
-    const config = { stateDir: "state", localApi: { port: this.#port }, readers, profiles };
-    await machine.write(CONFIG, JSON.stringify(config));
+    await this.#writeConfig({ readers, profiles });
     await machine.run("chown", "-R", "kiosk:swipewire", HOME);
     // The same program prints the same rules there, at ten times the price.
     const { stdout: rules } = await exec(process.execPath, [HOST_DAEMON, "udev-rules"], {
@@ -76,6 +75,19 @@ export class Kiosk {
     await machine.run(...AS_USER, ...NODE, DAEMON, "enrol", "--config", CONFIG, ...address);
     this.#token = (await machine.run("cat", `${HOME}/state/pairing-token`)).trim();
     await machine.reachMachine(this.#port);
+  }
+
+  async #writeConfig(more: object): Promise<void> {
+    const config = { stateDir: "state", localApi: { port: this.#port }, ...more };
+    await this.#machine.write(CONFIG, JSON.stringify(config));
+  }
+
+  /** Other readers than before, while the daemon runs. */
+  async reload(readers: readonly object[]): Promise<void> {
+    await this.#writeConfig({ readers });
+    await this.#machine.run("kill", "-HUP", this.#pid);
+    await this.untilLog("the new config", ({ msg }) => msg === "config reloaded");
+    await this.#listen();
   }
 
   /** With udev's rules or without them, for devices that are there and those that come. */
@@ -97,6 +109,12 @@ export class Kiosk {
       this.#tell();
     });
     await this.untilLog("the daemon's start", ({ msg }) => msg === "daemon started");
+    await this.#listen();
+  }
+
+  /** To the session, as the page does whenever the daemon has begun. */
+  async #listen(): Promise<void> {
+    this.#view = undefined;
     const events = new WebSocket(`ws://127.0.0.1:${this.#port}/v1/events`, [
       "swipewire.v1",
       `swipewire.token.${this.#token}`,

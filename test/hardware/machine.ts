@@ -101,8 +101,11 @@ export class Machine {
   }
 
   /** A file of the machine. */
-  async write(path: string, text: string): Promise<void> {
-    await this.run("sh", "-c", `printf %s ${quoted(text)} > ${quoted(path)}`);
+  async write(path: string, content: string | Uint8Array): Promise<void> {
+    const cat = spawn("ssh", [...this.#ssh, `cat >${quoted(path)}`], { stdio: ["pipe", "ignore", "inherit"] });
+    cat.stdin.end(content);
+    const [code] = await once(cat, "exit");
+    if (code !== 0) throw new Error(`${path} was not written`);
   }
 
   /** On the machine, this port of its loopback is the host's. */
