@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildDebianPackage } from "./debian/build.ts";
@@ -10,6 +10,7 @@ const { values } = parseArgs({ options: { out: { type: "string" }, version: { ty
 const folder = resolve(process.env["INIT_CWD"] ?? ".", values.out ?? "packages");
 mkdirSync(folder, { recursive: true });
 const file = join(folder, "swipewire-daemon");
-await buildSingleFile(file);
+const licences = `${file}.licences`;
+writeFileSync(licences, await buildSingleFile(file));
 const version = values.version ?? execFileSync(file, ["--version"], { encoding: "utf8" }).trim();
-process.stdout.write(`${file}\n${buildDebianPackage(file, folder, version)}\n`);
+process.stdout.write(`${file}\n${buildDebianPackage(file, licences, folder, version)}\n`);

@@ -11,11 +11,12 @@ const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 /**
  * Makes the Debian package of the daemon: the single file, its unit, its udev rules, its config.
  * @param singleFile as `buildSingleFile` made it
+ * @param licences the file of what that carries
  * @param folder where the package is put
  * @param version of the package, as Debian counts (deb-version(7))
  * @returns the package's path
  */
-export function buildDebianPackage(singleFile: string, folder: string, version: string): string {
+export function buildDebianPackage(singleFile: string, licences: string, folder: string, version: string): string {
   const architecture = architectures[process.arch] ?? process.arch;
   const tree = mkdtempSync(join(tmpdir(), "swipewire-deb-"));
   // A umask of the builder's must not shut users out of what is installed.
@@ -40,6 +41,7 @@ export function buildDebianPackage(singleFile: string, folder: string, version: 
     put(join(ROOT, "daemon/README.md"), "usr/share/doc/swipewire-daemon/README.md", 0o644);
     put(join(ROOT, "protocol/ERRORS.md"), "usr/share/doc/swipewire-daemon/ERRORS.md", 0o644);
     put(join(ROOT, "LICENSE"), "usr/share/doc/swipewire-daemon/copyright", 0o644);
+    put(licences, "usr/share/doc/swipewire-daemon/third-party-licences", 0o644);
     write("lib/udev/rules.d/70-swipewire-daemon.rules", `${udevRules("swipewire", readerProfiles)}\n`);
     for (const script of ["postinst", "prerm", "postrm"]) put(join(own, script), `DEBIAN/${script}`, 0o755);
     write("DEBIAN/conffiles", "/etc/swipewire-daemon/daemon.json\n");

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -35,12 +35,13 @@ const carriedAddons: Plugin = {
  * Makes the daemon one executable file: Node, its program and its native addons. Linux only, for the processor it is made
  * on; it wants the system's C library, libusb-1.0-0 and libudev1.
  * @param file where it is written
+ * @returns the licences of what it carries, which have to go where it goes
  */
-export async function buildSingleFile(file: string): Promise<void> {
+export async function buildSingleFile(file: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "swipewire-build-"));
   try {
     const main = join(folder, "main.cjs");
-    await build({
+    const { metafile } = await build({
       entryPoints: [join(import.meta.dirname, "entry.ts")],
       outfile: main,
       bundle: true,
@@ -50,6 +51,8 @@ export async function buildSingleFile(file: string): Promise<void> {
       minify: true,
       // Logs name errors by their class.
       keepNames: true,
+      metafile: true,
+      absWorkingDir: ROOT,
       plugins: [carriedAddons],
       logLevel: "warning",
     });
@@ -73,7 +76,25 @@ export async function buildSingleFile(file: string): Promise<void> {
     chmodSync(file, 0o755);
     const postject = join(ROOT, "node_modules/postject/dist/cli.js");
     execFileSync(process.execPath, [postject, file, "NODE_SEA_BLOB", blob, "--sentinel-fuse", FUSE], { stdio: "pipe" });
+    return licencesOf(Object.keys(metafile.inputs));
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** @param inputs of the bundle, by path from the root */
+function licencesOf(inputs: readonly string[]): string {
+  const packages = new Set(inputs.flatMap((path) => /^.*node_modules\/(@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0] ?? []));
+  const node = dirname(dirname(process.execPath));
+  return [node, ...[...packages].toSorted().map((path) => join(ROOT, path))].flatMap(licenceOf).join("\n");
+}
+
+/** One package's name, version and licence; of the latter the name alone where it brings no text. */
+function licenceOf(folder: string): string[] {
+  const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  // Ours is the package's own.
+  if (manifest.name.startsWith("@swipewire/")) return [];
+  const texts = readdirSync(folder).filter((name) => /^(licen[sc]e|copying|notice)(\.|-|$)/i.test(name));
+  const title = `${manifest.name} ${manifest.version}: ${manifest.license ?? "see below"}`;
+  return [`${"=".repeat(80)}\n${title}\n`, ...texts.map((name) => readFileSync(join(folder, name), "utf8"))];
 }

@@ -66,6 +66,8 @@ t.test("installs, and waits for a terminal to be enrolled", async (t) => {
   t.equal(await run("systemctl", "is-enabled", UNIT), "enabled");
   t.equal(await property("ActiveState"), "inactive");
   t.match(await run("systemd-analyze", "verify", UNIT), "");
+  const licences = await run("cat", "/usr/share/doc/swipewire-daemon/third-party-licences");
+  for (const carried of ["Node.js is licensed", "fastify", "mqtt", "usb"]) t.ok(licences.includes(carried), carried);
   const rating = await run("systemd-analyze", "security", "--threshold=20", "--no-pager", UNIT);
   t.match(rating, /Overall exposure level for swipewire-daemon\.service: 1\.\d OK/);
 });
