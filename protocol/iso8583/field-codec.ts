@@ -2,7 +2,7 @@ import { Iso8583DigitInvalid, Iso8583LengthInvalid, Iso8583Truncated } from "../
 import type { Failure, FailureClass } from "../failure.ts";
 import { SensitiveBytes } from "../sensitive-bytes.ts";
 import type { Dialect, FieldFormat, Value } from "./dialect.ts";
-import { type ContentCodec, contentCodec } from "./field-content.ts";
+import { type ContentCodec, contentCodec, NOT_DIGITS, PACKED_NUMBERS } from "./field-content.ts";
 
 /** A place in a message, in bytes from its start. */
 export interface Cursor {
@@ -103,10 +103,9 @@ export class FieldCodec {
     let length = 0;
     for (let i = at; i < end; i++) {
       const byte = bytes[i] ?? 0;
-      const high = this.#packedLength ? byte >> 4 : 0;
-      const low = this.#packedLength ? byte & 0xf : byte - ZERO;
-      if (high > 9 || low < 0 || low > 9) throw this.#failure(Iso8583DigitInvalid, i);
-      length = length * (this.#packedLength ? 100 : 10) + high * 10 + low;
+      const number = this.#packedLength ? (PACKED_NUMBERS[byte] ?? NOT_DIGITS) : byte - ZERO;
+      if (number < 0 || number > (this.#packedLength ? 99 : 9)) throw this.#failure(Iso8583DigitInvalid, i);
+      length = length * (this.#packedLength ? 100 : 10) + number;
     }
     if (length > this.#longest) throw this.#failure(Iso8583LengthInvalid, at);
     return length;

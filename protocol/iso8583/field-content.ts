@@ -43,7 +43,7 @@ const NIBBLES = {
 const DIGIT_TEXTS = Array.from({ length: 5 }, (_, count) =>
   Array.from({ length: 10 ** count }, (_, number) => (count === 0 ? "" : String(number).padStart(count, "0"))),
 );
-const [, , TWO_DIGITS = [], , FOUR_DIGITS = []] = DIGIT_TEXTS;
+const [, ONE_DIGIT = [], TWO_DIGITS = [], , FOUR_DIGITS = []] = DIGIT_TEXTS;
 
 /** Digits in ASCII. @returns undefined when one is something else */
 function digitText(bytes: Uint8Array, at: number, count: number): string | undefined {
@@ -63,32 +63,39 @@ function digitText(bytes: Uint8Array, at: number, count: number): string | undef
   return gathered === 0 ? text : text + (DIGIT_TEXTS[gathered]?.[number] ?? "");
 }
 
-const NOT_DIGITS = 0xff;
-/** The number that two packed digits say, by their byte. */
-const PACKED_NUMBERS = Uint8Array.from({ length: 256 }, (_, byte) =>
+/** Stands in {@link PACKED_NUMBERS} for what is no pair of digits. */
+export const NOT_DIGITS = 0xff;
+/** The number that two packed digits say, 0 to 99, by their byte. */
+export const PACKED_NUMBERS = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >> 4 < 10 && (byte & 0xf) < 10 ? (byte >> 4) * 10 + (byte & 0xf) : NOT_DIGITS,
 );
 
 /** Digits two to a byte. @returns undefined when one is something else, or the pad of an odd count is not zero */
 function packedDigitText(bytes: Uint8Array, at: number, count: number, right: boolean): string | undefined {
-  const end = at + ((count + 1) >> 1);
   let text = "";
+  let left = count;
   let i = at;
-  for (; i + 2 <= end; i += 2) {
+  if (right && (count & 1) === 1) {
+    const byte = bytes[i++] ?? 0;
+    if (byte > 9) return undefined;
+    text = ONE_DIGIT[byte] ?? "";
+    left--;
+  }
+  for (; left >= 4; left -= 4, i += 2) {
     const first = PACKED_NUMBERS[bytes[i] ?? 0] ?? NOT_DIGITS;
     const second = PACKED_NUMBERS[bytes[i + 1] ?? 0] ?? NOT_DIGITS;
     if (first === NOT_DIGITS || second === NOT_DIGITS) return undefined;
     text += FOUR_DIGITS[first * 100 + second] ?? "";
   }
-  if (i < end) {
-    const last = PACKED_NUMBERS[bytes[i] ?? 0] ?? NOT_DIGITS;
-    if (last === NOT_DIGITS) return undefined;
-    text += TWO_DIGITS[last] ?? "";
+  if (left >= 2) {
+    const number = PACKED_NUMBERS[bytes[i++] ?? 0] ?? NOT_DIGITS;
+    if (number === NOT_DIGITS) return undefined;
+    text += TWO_DIGITS[number] ?? "";
+    left -= 2;
   }
-  if ((count & 1) === 0) return text;
-  const pad = right ? 0 : count;
-  if (text.charCodeAt(pad) !== ZERO) return undefined;
-  return right ? text.slice(1) : text.slice(0, count);
+  if (left === 0) return text;
+  const last = bytes[i] ?? 0;
+  return last >> 4 > 9 || (last & 0xf) !== 0 ? undefined : text + (ONE_DIGIT[last >> 4] ?? "");
 }
 
 /** Digits and track characters, two to a byte. */
@@ -139,13 +146,28 @@ class PackedContent implements ContentCodec {
 
   #unpack(bytes: Uint8Array, at: number, count: number, into: number[] | Uint8Array): boolean {
     const nibbles = this.#nibbles;
-    const first = this.#firstNibble(at, count);
-    for (let i = 0, place = first; i < count; i++, place++) {
-      const character = nibbles[nibbleAt(bytes, place)] ?? 0;
-      if (character === 0) return false;
-      into[i] = character;
+    let place = at;
+    let i = 0;
+    if (this.#right && (count & 1) === 1) {
+      // The pad of an odd count comes first.
+      const byte = bytes[place++] ?? 0;
+      const character = nibbles[byte & 0xf] ?? 0;
+      if (byte >> 4 !== 0 || character === 0) return false;
+      into[i++] = character;
     }
-    return (count & 1) === 0 || nibbleAt(bytes, this.#right ? at * 2 : first + count) === 0;
+    for (; i + 1 < count; i += 2) {
+      const byte = bytes[place++] ?? 0;
+      const first = nibbles[byte >> 4] ?? 0;
+      const second = nibbles[byte & 0xf] ?? 0;
+      if (first === 0 || second === 0) return false;
+      into[i] = first;
+      into[i + 1] = second;
+    }
+    if (i === count) return true;
+    const byte = bytes[place] ?? 0;
+    const character = nibbles[byte >> 4] ?? 0;
+    into[i] = character;
+    return character !== 0 && (byte & 0xf) === 0;
   }
 
   #firstNibble(at: number, count: number): number {
