@@ -3,15 +3,12 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { saveIdentity } from "@swipewire/daemon/state/identity";
-import { exportJWK, generateKeyPair } from "jose";
 import t, { type Test } from "tap";
 import { startBroker } from "./test-broker.ts";
 import { TestGateway } from "./test-gateway.ts";
+import { enrolInto, order, PASSWORD, TERMINAL } from "./test-identity.ts";
 
 const BIN = join(import.meta.dirname, "../../daemon/bin/swipewire-daemon.js");
-const TERMINAL = "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e";
-const PASSWORD = "mqtt-password-0123456789";
 
 function stateFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), "swipewire-cli-"));
@@ -86,24 +83,9 @@ t.test("runs until SIGTERM, and is offline before it ends", async (t) => {
   const folder = stateFolder(t);
   const broker = await startBroker(PASSWORD);
   t.teardown(() => broker.kill());
-  const order = {
-    order: TERMINAL,
-    merchant: "Tea house",
-    product: "Two teas",
-    amount: 1250,
-    currency: "CNY",
-    payableUntil: "2026-11-01T12:00:00.000Z",
-  };
   const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal: TERMINAL, order });
   t.teardown(() => gateway.close());
-  const { privateKey } = await generateKeyPair("Ed25519", { extractable: true });
-  const { x = "", d = "" } = await exportJWK(privateKey);
-  await saveIdentity(folder, {
-    terminal: TERMINAL,
-    mqtt: { url: broker.url, username: TERMINAL, password: PASSWORD },
-    sealingKeys: [{ kty: "OKP", crv: "X25519", x: "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" }],
-    signingKey: { kty: "OKP", crv: "Ed25519", x, d },
-  });
+  const d = await enrolInto(folder, broker.url);
   const online = gateway.nextPresence("online");
   const env = {
     SWIPEWIRE_DAEMON_STATE_DIR: folder,

@@ -3,15 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { saveIdentity } from "@swipewire/daemon/state/identity";
-import { exportJWK, generateKeyPair } from "jose";
 import t from "tap";
 import { startBroker } from "../../daemon/test-broker.ts";
 import { TestGateway } from "../../daemon/test-gateway.ts";
+import { enrolInto, order, PASSWORD, TERMINAL } from "../../daemon/test-identity.ts";
 import { bootContainer } from "./container.ts";
 
-const TERMINAL = "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e";
-const PASSWORD = "mqtt-password-0123456789";
 const UNIT = "swipewire-daemon.service";
 const STATE = "/var/lib/swipewire-daemon";
 
@@ -31,14 +28,6 @@ execFileSync("sh", ["-e", "-c", RENUMBER, "sh", older, newer, shared], { stdio: 
 
 const broker = await startBroker(PASSWORD);
 t.teardown(() => broker.kill());
-const order = {
-  order: TERMINAL,
-  merchant: "Tea house",
-  product: "Two teas",
-  amount: 1250,
-  currency: "CNY",
-  payableUntil: "2026-11-01T12:00:00.000Z",
-};
 const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal: TERMINAL, order });
 t.teardown(() => gateway.close());
 
@@ -73,14 +62,7 @@ t.test("installs, and waits for a terminal to be enrolled", async (t) => {
 });
 
 t.test("runs as a user of its own, says when it is ready, and is asked how it stands", async (t) => {
-  const { privateKey } = await generateKeyPair("Ed25519", { extractable: true });
-  const { x = "", d = "" } = await exportJWK(privateKey);
-  await saveIdentity(shared, {
-    terminal: TERMINAL,
-    mqtt: { url: broker.url, username: TERMINAL, password: PASSWORD },
-    sealingKeys: [{ kty: "OKP", crv: "X25519", x: "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" }],
-    signingKey: { kty: "OKP", crv: "Ed25519", x, d },
-  });
+  await enrolInto(shared, broker.url);
   await run("install", "-d", "-o", "swipewire", "-g", "swipewire", "-m", "700", STATE);
   await run("install", "-o", "swipewire", "-g", "swipewire", "-m", "600", "/mnt/identity.json", STATE);
   const port = await freePort();
