@@ -1,5 +1,6 @@
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
 import { followPulses, type PulseSettings } from "./follow-pulses.ts";
+import { quietPower } from "./quiet-power.ts";
 
 /** A stretch of clocking zeros that some filter found: its places and the length of a bit set the clock. */
 export interface Seed {
@@ -88,7 +89,7 @@ export class LikelihoodReader {
     const turned = values.slice().reverse();
     const place = (at - (by - 1) / 2) / by;
     const length = bit / by;
-    const quiet = quietest(values, Math.max(16, Math.round(this.#stretch / by)));
+    const quiet = quietPower(values, Math.max(16, Math.round(this.#stretch / by)), 0.125);
     let from = at;
     let to = at;
     let likeliest = 0;
@@ -126,18 +127,6 @@ function thinned(signal: Float64Array, sums: Float64Array, by: number, baseline:
     const mean = ((sums[high] as number) - (sums[low] as number)) / (high - low);
     return ((sums[(n + 1) * by] as number) - (sums[n * by] as number)) / by - mean;
   });
-}
-
-/** Mean square of the quietest stretches. */
-function quietest(values: Float64Array, stretch: number): number {
-  const powers: number[] = [];
-  for (let at = 0; at + stretch <= values.length; at += stretch) {
-    let power = 0;
-    for (let n = at; n < at + stretch; n++) power += (values[n] as number) ** 2;
-    powers.push(power / stretch);
-  }
-  powers.sort((a, b) => a - b);
-  return powers[powers.length >> 3] ?? 0;
 }
 
 /** Of the pulses in clocking zeros around a place, signed as the one at it. */

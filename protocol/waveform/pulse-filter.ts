@@ -1,3 +1,5 @@
+import { quietPower } from "./quiet-power.ts";
+
 /** Peaks of both polarities in what a filter lets through, in the order of their places. */
 export interface Candidates {
   readonly count: number;
@@ -129,7 +131,7 @@ export function findPeaks(values: Float64Array, step: number, width: number): Ca
       heights[count++] = here - 0.25 * (left - right) * away;
     }
   }
-  return { count, places, heights, noise: quietest(values, Math.ceil((20 * width) / step)) };
+  return { count, places, heights, noise: Math.sqrt(quietPower(values, Math.ceil((20 * width) / step), 0.1)) };
 }
 
 function grown(array: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
@@ -137,17 +139,4 @@ function grown(array: Float64Array<ArrayBuffer>, length: number): Float64Array<A
   longer.set(array);
   array.fill(0);
   return longer;
-}
-
-/** Root mean square of the quietest stretches. */
-function quietest(values: Float64Array, stretch: number): number {
-  const powers: number[] = [];
-  for (let at = 0; at + stretch <= values.length; at += stretch) {
-    let power = 0;
-    for (let n = at; n < at + stretch; n++) power += (values[n] as number) ** 2;
-    powers.push(power / stretch);
-  }
-  if (powers.length === 0) return 0;
-  powers.sort((a, b) => a - b);
-  return Math.sqrt(powers[Math.floor(powers.length * 0.1)] ?? 0);
 }
