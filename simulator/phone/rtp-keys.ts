@@ -23,6 +23,8 @@ const EVENTS = "0123456789*#";
 /** A line that loses, doubles and swaps packets, each by this chance from 0 to 1. */
 export interface RoughLine {
   readonly loss: number;
+  /** Most packets lost one after the other; any number without. */
+  readonly longestLoss?: number;
   readonly doubling: number;
   readonly swapping: number;
   readonly random: Random;
@@ -47,6 +49,8 @@ export class RtpKeys {
   #pressed: { readonly event: number; readonly since: number; packets: number; readonly done: () => void } | undefined;
   /** The packet that the next one overtakes. */
   #overtaken: Buffer | undefined;
+  /** Packets lost since the last one that arrived. */
+  #lost = 0;
 
   constructor(options: RtpKeysOptions) {
     this.#options = options;
@@ -107,7 +111,11 @@ export class RtpKeys {
       return;
     }
     const [lost = 0, doubled = 0, swapped = 0] = [...line.random.bytes(3)].map((byte) => byte / 256);
-    if (lost < line.loss) return;
+    if (lost < line.loss && this.#lost < (line.longestLoss ?? Number.POSITIVE_INFINITY)) {
+      this.#lost++;
+      return;
+    }
+    this.#lost = 0;
     if (this.#overtaken === undefined && swapped < line.swapping) {
       this.#overtaken = packet;
       return;

@@ -19,6 +19,8 @@ const TYPED = [
   ["808080#", "808080"],
 ] as const;
 const CALLS = 16;
+/** baresip takes two keys alike for one when it gets none of the three packets that end the first. */
+const LONGEST_LOSS = 1;
 
 for (const [name, loss, doubling, swapping] of [
   ["loses every fifth packet", 0.2, 0, 0],
@@ -28,7 +30,13 @@ for (const [name, loss, doubling, swapping] of [
 ] as const) {
   t.test(`over a line that ${name}, every PIN arrives as it was typed`, async (t) => {
     const { port, phones } = await startTrunk(t, {
-      line: (number) => ({ loss, doubling, swapping, random: seededRandom(Number(number.slice(-4))) }),
+      line: (number) => ({
+        loss,
+        longestLoss: LONGEST_LOSS,
+        doubling,
+        swapping,
+        random: seededRandom(Number(number.slice(-4))),
+      }),
     });
     const { voice } = await openBaresip(t, port);
     const queue = new PQueue({ concurrency: CALLS });
