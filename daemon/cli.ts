@@ -159,6 +159,7 @@ async function doctor(flags: Flags & { json?: true }): Promise<void> {
     mayOpen,
     loadLibraries: async () => void (await Promise.all([import("node-hid"), import("usb")])),
     clock: systemClock,
+    random: systemRandom,
   });
   say(flags.json ? JSON.stringify(findings) : findingsText(findings));
   if (findings.some(({ verdict }) => verdict === "bad")) process.exitCode = 1;

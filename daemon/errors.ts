@@ -176,6 +176,12 @@ export class UplinkMessageExpired extends failure("uplink_message_expired", {
   todo: "If it repeats, compare the clocks of terminal and gateway.",
 }) {}
 
+export class UplinkClockOff extends failure("uplink_clock_off", {
+  what: "This machine's clock and the gateway's are more than half a minute apart.",
+  means: "One refuses what the other sends, payments too, or is about to.",
+  todo: "Have a time service keep this machine's clock (timedatectl set-ntp true); if it is right, tell the gateway's people.",
+}) {}
+
 export class UplinkBrokerUnreachable extends failure("uplink_broker_unreachable", {
   what: "The MQTT broker cannot be reached.",
   means: "No payment can begin; the daemon keeps trying.",

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type Instant, Seconds } from "@swipewire/protocol/time";
+import type { Random } from "@swipewire/protocol/random";
+import { type Clock, type Instant, Seconds } from "@swipewire/protocol/time";
 import { connectAsync, ErrorWithReasonCode } from "mqtt";
 import type { Identity } from "../state/identity.ts";
+import { askGateway, type GatewayReply } from "./ask-gateway.ts";
 import type { Finding } from "./finding.ts";
 
 const PATIENCE = Seconds(8);
@@ -11,11 +13,20 @@ const DAY = 86_400_000;
 const EXPIRES_SOON = 14;
 const subject = "broker";
 
+/** What was found on the way to the gateway, and of its clock as {@link GatewayReply} has it. */
+export interface UplinkCheck {
+  readonly findings: readonly Finding[];
+  readonly clockOffset?: number;
+}
+
 /**
- * Connects to the broker as the terminal does. Not while its daemon runs: a broker cuts the older of two connections
- * with one client id (MQTT 3.1.1 3.1.4).
+ * Connects to the broker as the terminal does, and asks the gateway behind it. Not while its daemon runs: a broker cuts
+ * the older of two connections with one client id (MQTT 3.1.1 3.1.4).
  */
-export async function checkBroker({ terminal, mqtt: { url, username, password } }: Identity): Promise<Finding> {
+export async function checkUplink(
+  { terminal, mqtt: { url, username, password } }: Pick<Identity, "terminal" | "mqtt">,
+  around: { readonly clock: Clock; readonly random: Random },
+): Promise<UplinkCheck> {
   const where = new URL(url).host;
   try {
     const client = await connectAsync(
@@ -23,18 +34,29 @@ export async function checkBroker({ terminal, mqtt: { url, username, password } 
       { clientId: terminal, username, password, protocolVersion: 4, connectTimeout: PATIENCE, reconnectPeriod: 0 },
       false,
     );
+    const reply = await askGateway({ client, terminal, ...around });
     await client.endAsync(true);
-    return { subject, verdict: "good", says: `${where} takes this terminal` };
+    return {
+      findings: [{ subject, verdict: "good", says: `${where} takes this terminal` }, gatewayFinding(reply)],
+      ...(reply.kind === "answered" && { clockOffset: reply.clockOffset }),
+    };
   } catch (error) {
     // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
     if (error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5)) {
       const todo = "It was revoked, or enrolled anew elsewhere: enrol it again with a new token";
-      return { subject, verdict: "bad", says: `${where} refuses this terminal`, todo };
+      return { findings: [{ subject, verdict: "bad", says: `${where} refuses this terminal`, todo }] };
     }
     const cause = error instanceof Error && "code" in error ? ` (${error.code})` : "";
     const todo = "See that the network is up, that the name is right, and that a firewall lets this port through";
-    return { subject, verdict: "bad", says: `${where} cannot be reached${cause}`, todo };
+    return { findings: [{ subject, verdict: "bad", says: `${where} cannot be reached${cause}`, todo }] };
   }
+}
+
+function gatewayFinding({ kind }: GatewayReply): Finding {
+  const subject = "gateway";
+  if (kind === "answered") return { subject, verdict: "good", says: "answers" };
+  const says = kind === "offline" ? "not connected to the broker" : "does not answer behind its broker";
+  return { subject, verdict: "bad", says, todo: "Have the gateway's people look after it" };
 }
 
 /** The certificate that the broker shows: is it trusted, and how long is it good for? None on a clear connection. */

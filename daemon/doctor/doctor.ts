@@ -1,33 +1,37 @@
 import { SwipewireError } from "@swipewire/protocol/failure";
 import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
+import type { Random } from "@swipewire/protocol/random";
 import type { Clock } from "@swipewire/protocol/time";
 import type { AudioReader, DaemonConfig } from "../config/config-schema.ts";
 import { DaemonNotRunning, LocalApiOutOfReach } from "../errors.ts";
 import { type Identity, loadIdentity } from "../state/identity.ts";
 import { askStatus } from "./ask-status.ts";
-import { checkBroker, checkBrokerCertificate } from "./check-broker.ts";
+import { checkBrokerCertificate, checkUplink, type UplinkCheck } from "./check-broker.ts";
+import { checkClock, clockKept } from "./check-clock.ts";
+import { checkDisk } from "./check-disk.ts";
 import { checkInputs } from "./check-inputs.ts";
-import { checkClock, checkDisk, clockKept } from "./check-machine.ts";
 import { checkReaders, type ReaderCheck } from "./check-readers.ts";
 import type { Finding } from "./finding.ts";
 
 export interface Examination extends Omit<ReaderCheck, "configured"> {
   readonly config: DaemonConfig;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Looks at all that a terminal needs, whether or not its daemon runs. Changes nothing. */
-export async function examine({ config, clock, ...readers }: Examination): Promise<readonly Finding[]> {
+export async function examine({ config, clock, random, ...readers }: Examination): Promise<readonly Finding[]> {
   const { stateDir } = config;
   const identity = await looked("identity", () => loadIdentity(stateDir));
   const running = await looked("daemon", () => askStatus(config));
+  const uplink = identity.value && (await lookedAtUplink(identity.value, running.value, { clock, random }));
   return [
     identity.finding ?? { subject: "identity", verdict: "good", says: `enrolled as ${identity.value.terminal}` },
     running.finding ? notRunning(running.finding, running.error) : daemonFinding(running.value),
-    ...(identity.value ? await uplinkFindings(identity.value, running.value, clock) : []),
+    ...(uplink?.findings ?? []),
     ...(await checkReaders({ ...readers, configured: config.readers })),
     ...(running.value ? [] : await checkInputs(config.readers.filter(isAudio), clock)),
-    checkClock(await clockKept()),
+    checkClock(await clockKept(), uplink?.clockOffset),
     ...(identity.value ? [await checkDisk(stateDir)] : []),
   ];
 }
@@ -62,22 +66,28 @@ function daemonFinding({ version, startedAt, step, readers }: TerminalStatus): F
   return { subject, verdict: "bad", says: `${says}; ${problems}`, todo: "Look the codes up in the error table" };
 }
 
-async function uplinkFindings(
+async function lookedAtUplink(
   identity: Identity,
   running: TerminalStatus | undefined,
-  clock: Clock,
-): Promise<readonly Finding[]> {
-  const certificate = await checkBrokerCertificate(identity, clock.now());
-  if (!running) return [await checkBroker(identity), ...certificate];
-  const { broker, gateway, problem } = running.uplink;
+  around: { readonly clock: Clock; readonly random: Random },
+): Promise<UplinkCheck> {
+  const certificate = await checkBrokerCertificate(identity, around.clock.now());
+  if (!running) {
+    const uplink = await checkUplink(identity, around);
+    return { ...uplink, findings: [...uplink.findings, ...certificate] };
+  }
+  const { broker, gateway, problem, clockOffset } = running.uplink;
   const todo = "See that the network is up and the broker runs; look the code up in the error table";
   const says = `not connected (${problem ?? "connecting"})`;
-  if (!broker) return [{ subject: "broker", verdict: "bad", says, todo }, ...certificate];
+  if (!broker) return { findings: [{ subject: "broker", verdict: "bad", says, todo }, ...certificate] };
   const reached: Finding = { subject: "gateway", verdict: "good", says: "within reach" };
   const missing = { says: "out of reach behind its broker", todo: "Have the gateway's people look after it" };
-  return [
-    { subject: "broker", verdict: "good", says: "connected" },
-    ...certificate,
-    gateway ? reached : { ...reached, verdict: "bad", ...missing },
-  ];
+  return {
+    findings: [
+      { subject: "broker", verdict: "good", says: "connected" },
+      ...certificate,
+      gateway ? reached : { ...reached, verdict: "bad", ...missing },
+    ],
+    ...(clockOffset !== undefined && { clockOffset }),
+  };
 }

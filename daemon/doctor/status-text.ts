@@ -1,4 +1,5 @@
 import type { ReaderStatus, TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
+import { clockOffsetText } from "../uplink/clock-offset.ts";
 
 /** The status as a person reads it, line by line. */
 export function statusText(status: TerminalStatus): string {
@@ -9,6 +10,7 @@ export function statusText(status: TerminalStatus): string {
     `session   ${step}`,
     `broker    ${uplink.broker ? "connected" : `not connected${uplinkProblem}`}`,
     `gateway   ${uplink.gateway ? "within reach" : "out of reach"}`,
+    ...(uplink.clockOffset === undefined ? [] : [`clock     ${clockOffsetText(uplink.clockOffset)}`]),
     `readers   ${readers.length === 0 ? "none found" : ""}`.trimEnd(),
     ...readers.flatMap(readerLines),
   ];

@@ -46,6 +46,11 @@ export class RepeatingSender {
     return this.#unsettled.size;
   }
 
+  /** The message of this id, while it waits. */
+  waiting(id: string): UpMessage | undefined {
+    return this.#unsettled.get(id)?.message;
+  }
+
   send(message: UpMessage, ends: Unsettled["ends"], signal?: AbortSignal): Promise<Sent> {
     if (signal?.aborted) return Promise.resolve({ kind: "withdrawn", left: false });
     return new Promise((resolve) => {

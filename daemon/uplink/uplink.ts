@@ -12,9 +12,10 @@ import { topics } from "@swipewire/protocol/messages/topics";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, type Duration, type Instant, isoTime, Seconds } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import { UplinkBrokerRefused, UplinkMessageExpired } from "../errors.ts";
+import { UplinkBrokerRefused, UplinkClockOff, UplinkMessageExpired } from "../errors.ts";
 import type { FindOutcome, QueryOutcome, SessionUplink, Submission, SubmitOutcome } from "../session/session-uplink.ts";
 import type { BrokerLink } from "./broker-link.ts";
+import { clockOffsetText } from "./clock-offset.ts";
 import { RepeatingSender } from "./repeating-sender.ts";
 
 /** How long each message may be acted on by the gateway. */
@@ -29,6 +30,8 @@ const lifetimes: { readonly [Type in UpMessage["type"]]: Duration } = {
 
 /** How far the gateway's clock may be from this one. */
 const CLOCK_SKEW = Seconds(30);
+/** What was answered more slowly tells too little of the gateway's clock. */
+const PROMPT = Seconds(2);
 
 const readDown = reader(DownMessage, MAX_LINK_MESSAGE);
 const readGatewayPresence = reader(GatewayPresence, 512);
@@ -68,6 +71,7 @@ export class Uplink implements SessionUplink {
   #listener: UplinkListener | undefined;
   #reader: ReaderPresence = { connected: false };
   #gatewayOnline = false;
+  #clockOffset: number | undefined;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
@@ -89,7 +93,12 @@ export class Uplink implements SessionUplink {
 
   get status(): TerminalStatus["uplink"] {
     const { connected, problem } = this.#options.link;
-    return { broker: connected, gateway: this.withinReach, ...(problem !== undefined && { problem }) };
+    return {
+      broker: connected,
+      gateway: this.withinReach,
+      ...(problem !== undefined && { problem }),
+      ...(this.#clockOffset !== undefined && { clockOffset: this.#clockOffset }),
+    };
   }
 
   /** How many messages from the gateway were dropped so far, by failure code. */
@@ -215,7 +224,26 @@ export class Uplink implements SessionUplink {
     if (online) this.#sender.repeatAll();
   }
 
+  /** Before anything is dropped as late: with a clock that is far off, everything is. */
+  #compareClocks(message: DownMessage): void {
+    const { clock, logger } = this.#options;
+    const question = answered(message);
+    const asked = question === undefined ? undefined : this.#sender.waiting(question);
+    if (!asked) return;
+    const sent = Date.parse(asked.at);
+    const now = clock.now();
+    if (now - sent > PROMPT) return;
+    const before = this.#clockOffset ?? 0;
+    const offset = Math.round(Date.parse(message.at) - (sent + now) / 2);
+    this.#clockOffset = offset;
+    if (Math.abs(offset) <= CLOCK_SKEW || Math.abs(before) > CLOCK_SKEW) return;
+    const { code, message: text } = new UplinkClockOff({ detail: clockOffsetText(offset) });
+    logger.warn({ code, clockOffset: offset }, text);
+  }
+
   #takeDown(message: DownMessage): void {
+    this.#compareClocks(message);
+
     if (!(Date.parse(message.until) + CLOCK_SKEW >= this.#options.clock.now())) {
       throw new UplinkMessageExpired({ detail: message.type });
     }
@@ -241,5 +269,19 @@ export class Uplink implements SessionUplink {
     }
     // Sent for repeats too, and for what concerns nobody here: otherwise the gateway would go on repeating.
     this.#publish(this.#message("ack", { of: message.id }));
+  }
+}
+
+/** The question that a message answers. */
+function answered({ type, body }: DownMessage): string | undefined {
+  switch (type) {
+    case "ack":
+      return body.of;
+    case "order.found":
+    case "keys.found":
+    case "refused":
+      return body.re;
+    default:
+      return undefined;
   }
 }

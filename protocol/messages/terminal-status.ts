@@ -46,6 +46,8 @@ export const TerminalStatus = strict({
     gateway: Type.Boolean(),
     /** The code of what keeps the broker out of reach. */
     problem: Type.Optional(ErrorCode),
+    /** How far the gateway's clock was ahead of the terminal's at its last answer, in milliseconds. */
+    clockOffset: Type.Optional(Type.Integer()),
   }),
   /** The newest last. */
   readers: Type.Array(ReaderStatus, { maxItems: 64 }),

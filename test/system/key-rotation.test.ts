@@ -1,4 +1,3 @@
-import { Writable } from "node:stream";
 import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
 import { openKeys } from "@swipewire/gateway/keys/open-keys";
 import { type Clock, type Duration, Minutes, Seconds, type Timer } from "@swipewire/protocol/time";
@@ -7,10 +6,20 @@ import { type System, startSystem } from "@swipewire/simulator/demo/system";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { decodeProtectedHeader } from "jose";
-import { pino } from "pino";
 import t from "tap";
 import { gatewayCommand, writeConfig } from "./gateway-process.ts";
-import { clock, emptyFolder, newOrder, PHONE, pinOf, random, swipeFor, untilStep, untilView } from "./stage.ts";
+import {
+  clock,
+  emptyFolder,
+  listeningLogger,
+  newOrder,
+  PHONE,
+  pinOf,
+  random,
+  swipeFor,
+  untilStep,
+  untilView,
+} from "./stage.ts";
 import { tapWire } from "./wire-tap.ts";
 
 /** The machine's clock, some of whose timers need not be waited for. */
@@ -38,21 +47,6 @@ class HastyClock implements Clock {
   hasten(shortest: Duration, longest: Duration): void {
     for (const { delay, fire } of [...this.#timers.values()]) if (delay >= shortest && delay <= longest) fire();
   }
-}
-
-/** Resolves the next time that the log holds the text. */
-function listeningLogger() {
-  const waiting = new Map<string, () => void>();
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      for (const [text, heard] of waiting) if (String(chunk).includes(text)) heard();
-      done();
-    },
-  });
-  return {
-    logger: pino({ level: "info" }, stream),
-    heard: (text: string) => new Promise<void>((resolve) => void waiting.set(text, resolve)),
-  };
 }
 
 t.test("an envelope key is rotated and retired while payers pay; a terminal that missed it asks for it", async (t) => {

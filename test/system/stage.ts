@@ -45,6 +45,21 @@ export function recordingLogger(): { readonly logger: Logger; readonly written: 
   return { logger, written: () => Buffer.concat(chunks) };
 }
 
+/** A logger, and what resolves the next time that its log holds a text. */
+export function listeningLogger() {
+  const waiting = new Map<string, () => void>();
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      for (const [text, heard] of waiting) if (String(chunk).includes(text)) heard();
+      done();
+    },
+  });
+  return {
+    logger: pino({ level: "info" }, stream),
+    heard: (text: string) => new Promise<void>((resolve) => void waiting.set(text, resolve)),
+  };
+}
+
 /** The gateway reaches the bank by this port in place of its own. */
 export const throughLine = (config: GatewayConfig, port: number): GatewayConfig => ({
   ...config,

@@ -2,18 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DaemonConfig } from "@swipewire/daemon/config/config-schema";
-import { checkClock } from "@swipewire/daemon/doctor/check-machine";
+import { checkClock } from "@swipewire/daemon/doctor/check-clock";
 import { examine } from "@swipewire/daemon/doctor/doctor";
 import { type Finding, findingsText } from "@swipewire/daemon/doctor/finding";
 import type { PluggedDevice } from "@swipewire/daemon/readers/device-source";
 import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
 import { type Identity, saveIdentity } from "@swipewire/daemon/state/identity";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
+import { systemRandom } from "@swipewire/protocol/random";
 import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
-import { systemClock } from "@swipewire/protocol/time";
+import { type Clock, Seconds, systemClock } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { PASSWORD, startTerminal } from "../running-terminal.ts";
 import { startBroker } from "../test-broker.ts";
+import { TestGateway } from "../test-gateway.ts";
+import { order } from "../test-identity.ts";
 
 const TERMINAL = "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e";
 const key = "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08";
@@ -63,6 +66,7 @@ const look = (
   devices: readonly PluggedDevice[] = [magtek],
   shut: readonly string[] = [],
   loadLibraries = async () => {},
+  clock: Clock = systemClock,
 ) =>
   examine({
     config,
@@ -70,7 +74,8 @@ const look = (
     profiles: withBuiltIn(config.profiles),
     mayOpen: async (path) => !shut.includes(path),
     loadLibraries,
-    clock: systemClock,
+    clock,
+    random: systemRandom,
   });
 
 const of = (findings: readonly Finding[], subject: string) => findings.filter((finding) => finding.subject === subject);
@@ -78,14 +83,23 @@ const of = (findings: readonly Finding[], subject: string) => findings.filter((f
 t.test("a terminal before its first start, whose broker takes it", async (t) => {
   const broker = await startBroker(PASSWORD);
   t.teardown(() => broker.kill());
+  const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal: TERMINAL, order });
+  t.teardown(() => gateway.close());
   const mqtt = { url: broker.url, username: TERMINAL, password: PASSWORD };
   const own: ReaderProfile = { name: "till", vendorId: "1d50", productId: "6018", family: "idtech", quirks: [] };
   const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }), { profiles: [own] });
   const till = { ...magtek, address: "/dev/hidraw6", vendorId: 0x1d50, productId: 0x6018, port: "1-6" };
-  const findings = await look(config, [magtek, keyboard, standard, mouse, till]);
+  const asked = gateway.next("keys.find");
+  const told = gateway.next("ack");
+  const looking = look(config, [magtek, keyboard, standard, mouse, till]);
+  const answer = gateway.send("refused", { re: (await asked).id, code: "gateway_key_missing" });
+  const findings = await looking;
+  t.equal((await told).body.of, answer, "so that the gateway does not repeat it");
   t.match(of(findings, "identity"), [{ verdict: "good", says: `enrolled as ${TERMINAL}` }]);
   t.match(of(findings, "daemon"), [{ verdict: "doubtful" }]);
   t.match(of(findings, "broker"), [{ verdict: "good", says: /takes this terminal/ }]);
+  t.match(of(findings, "gateway"), [{ verdict: "good", says: "answers" }]);
+  t.match(of(findings, "clock"), [{ says: /^agrees with the gateway's; |^1 s (behind|ahead of) the gateway's; / }]);
   t.match(of(findings, "disk"), [{ says: /MB free/ }]);
   t.match(of(findings, "usb 0801:0011"), [
     { verdict: "good", says: /port 1-2: MagTek MagneSafe HID, by its product id/ },
@@ -158,8 +172,33 @@ t.test("a running terminal is asked, and its connection left alone", async (t) =
   t.match(of(await look(config), "broker"), [{ verdict: "bad", says: /uplink_broker_unreachable/ }]);
 });
 
-t.test("says who keeps the clock", async (t) => {
-  t.match(checkClock("yes"), { verdict: "good" });
-  t.match(checkClock("no"), { verdict: "doubtful", todo: /set-ntp/ });
-  t.match(checkClock(undefined), { verdict: "doubtful" });
+t.test("a gateway behind its broker that is not there, or does not answer", async (t) => {
+  const broker = await startBroker(PASSWORD);
+  t.teardown(() => broker.kill());
+  const mqtt = { url: broker.url, username: TERMINAL, password: PASSWORD };
+  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }));
+  // Nobody waits for its patience to be over.
+  const hasty: Clock = { now: () => systemClock.now(), after: (_, action) => systemClock.after(Seconds(0), action) };
+  const silent = await look(config, [], [], undefined, hasty);
+  t.match(of(silent, "broker"), [{ verdict: "good" }]);
+  t.match(of(silent, "gateway"), [{ verdict: "bad", says: /does not answer/, todo: /gateway's people/ }]);
+  t.notMatch(of(silent, "clock")[0]?.says, /gateway/);
+
+  const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal: TERMINAL, order });
+  t.teardown(() => gateway.close());
+  const patient = look(config);
+  await gateway.next("keys.find");
+  gateway.announce("offline");
+  t.match(of(await patient, "gateway"), [{ verdict: "bad", says: /not connected to the broker/ }]);
+});
+
+t.test("says who keeps the clock, and how it stands to the gateway's", async (t) => {
+  t.match(checkClock("yes", undefined), { verdict: "good" });
+  t.match(checkClock("no", undefined), { verdict: "doubtful", todo: /set-ntp/ });
+  t.match(checkClock(undefined, undefined), { verdict: "doubtful" });
+  t.match(checkClock("yes", -400), { verdict: "good", says: "agrees with the gateway's; kept by a time service" });
+  t.match(checkClock("no", 400), { verdict: "doubtful", says: /^agrees with the gateway's; no time service/ });
+  t.match(checkClock("no", 12_000), { verdict: "doubtful", says: /^12 s behind the gateway's/, todo: /set-ntp/ });
+  t.match(checkClock("no", -30_001), { verdict: "bad", says: /^30 s ahead of the gateway's/, todo: /set-ntp/ });
+  t.match(checkClock("yes", 86_400_000), { verdict: "bad", says: /^86400 s behind/, todo: /gateway's people/ });
 });

@@ -80,9 +80,9 @@ function begin({ connected = true } = {}) {
   function down<T extends DownMessage["type"]>(
     type: T,
     body: LinkBody<T>,
-    { id = randomUuid(random), lasts = Minutes(1) }: { id?: string; lasts?: Duration } = {},
+    { id = randomUuid(random), lasts = Minutes(1), off = 0 }: { id?: string; lasts?: Duration; off?: number } = {},
   ): string {
-    const at = clock.now();
+    const at = clock.now() + off;
     const message = { v: 1, id, type, at: isoTime(at), until: isoTime(at + lasts), body };
     link.deliver(topics.down(TERMINAL), utf8(JSON.stringify(message)));
     return id;
@@ -284,6 +284,39 @@ t.test("a clock that is a little off drops nothing", async (t) => {
   const { down, result, news } = begin();
   down("payment.result", result, { lasts: -Seconds(20) as Duration });
   t.strictSame(news, ["within reach", "approved"]);
+});
+
+t.test("compares the clocks by what the gateway answers at once, and tells once when they are far apart", async (t) => {
+  const { uplink, find, sent, down, clock, log, payment } = begin();
+  t.equal(uplink.status.clockOffset, undefined);
+  const ask = () => {
+    void find();
+    return { re: sent("order.find").at(-1)?.id ?? "", code: "link_message_expired" };
+  };
+  const warned = () => log.lines().filter(({ code }) => code === "uplink_clock_off").length;
+  down("refused", ask(), { off: 12_000 });
+  t.equal(uplink.status.clockOffset, 12_000);
+  t.equal(warned(), 0);
+  const slow = ask();
+  await clock.advance(Seconds(2.001));
+  down("refused", slow, { off: -90_000 });
+  t.equal(uplink.status.clockOffset, 12_000, "an answer that came late tells nothing");
+  const prompt = ask();
+  await clock.advance(Seconds(1));
+  down("refused", prompt, { off: 90_000 });
+  t.equal(uplink.status.clockOffset, 90_500, "of half the way");
+  down("refused", ask(), { off: 95_000 });
+  t.equal(warned(), 1);
+  t.match(log.lines().find(({ code }) => code === "uplink_clock_off")?.["msg"], /91 s behind the gateway's/);
+  // A gateway so far behind that all it sends is dropped as late.
+  down("ack", { of: ask().re }, { off: -7_200_000 });
+  t.equal(uplink.status.clockOffset, -7_200_000);
+  down("ack", { of: ask().re });
+  t.equal(uplink.status.clockOffset, 0);
+  down("ack", { of: ask().re }, { off: -31_000 });
+  t.equal(warned(), 2, "and again when it was well in between");
+  down("ack", { of: payment }, { off: 60_000 });
+  t.equal(uplink.status.clockOffset, -31_000, "what nobody asked for tells nothing");
 });
 
 t.test("the gateway is within reach when the broker is, and its presence says so", async (t) => {
