@@ -21,7 +21,6 @@ import { gatewayMetrics } from "./metrics/metrics.ts";
 import { metricsRoutes } from "./metrics/metrics-routes.ts";
 import { Outbox } from "./notify/outbox.ts";
 import { SimulatedSms } from "./notify/simulated-sms.ts";
-import { OrderExpiry } from "./orders/order-expiry.ts";
 import { Orders } from "./orders/orders.ts";
 import { Payments } from "./payments/payments.ts";
 import { Refunds } from "./refunds/refunds.ts";
@@ -39,6 +38,7 @@ import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
 
 /** What a command did beside the running gateway is in effect so soon. */
 const LOOK_FOR_REVOCATIONS_EVERY = Seconds(2);
+const EXPIRE_ORDERS_EVERY = Seconds(30);
 const LOOK_FOR_KEYS_EVERY = Seconds(10);
 
 /** What a gateway is made of. */
@@ -200,7 +200,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...(config.settlement && { daily: config.settlement }),
   });
   starting.defer(() => settlements.close());
-  const expiry = new OrderExpiry({ orders, clock, logger });
+  const expiry = new Rounds({
+    every: EXPIRE_ORDERS_EVERY,
+    // Nothing waits for it: whoever reads an order looks at its time too. This frees the codes.
+    work: async () => {
+      const expired = await orders.expireOverdue();
+      if (expired > 0) logger.info({ expired }, "orders expired");
+    },
+    failed: "orders could not be expired",
+    clock,
+    logger,
+  });
   starting.defer(() => expiry.close());
 
   await payments.recover();

@@ -168,6 +168,24 @@ t.test("a terminal that another process revokes is refused at once and cut off s
   await t.rejects(connectAsync(mqtt.url, login, false), { code: 4 });
 });
 
+t.test("an order that nobody looks at expires too", async (t) => {
+  const clock = new SimulatedClock(Date.now());
+  const gateway = await startGateway({ config: await alone(t), clock, random: seededRandom(1), logger });
+  t.teardown(() => gateway.close());
+  const { apiKey } = await gateway.merchants.add({
+    memberCode: "M-1",
+    name: "Tea House",
+    webhookUrl: "https://example.com/",
+  });
+  const headers = { authorization: `Bearer ${apiKey}`, "idempotency-key": "k" };
+  await post(checkOrder, `${gateway.httpUrl}/v1/orders`, tea, headers);
+  const status = async () => (await gateway.store.selectFrom("orders").select("status").executeTakeFirst())?.status;
+  await clock.advance(Minutes(29));
+  t.equal(await status(), "payable");
+  await clock.advance(Minutes(2));
+  t.equal(await status(), "expired");
+});
+
 t.test("a restart finds everything as it was", async (t) => {
   const config = await alone(t);
   const first = await start(config, 1);

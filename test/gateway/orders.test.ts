@@ -1,8 +1,6 @@
-import { OrderExpiry } from "@swipewire/gateway/orders/order-expiry";
 import { Orders } from "@swipewire/gateway/orders/orders";
-import { Minutes, Seconds } from "@swipewire/protocol/time";
+import { Minutes } from "@swipewire/protocol/time";
 import fc from "fast-check";
-import { pino } from "pino";
 import t, { type Test } from "tap";
 import { seededRandom } from "../seeded-random.ts";
 import { openShopFloor } from "./shop-floor.ts";
@@ -105,7 +103,6 @@ t.test("a payment outlives its order's time; when it fails after that, the order
 
 t.test("an order expires at its time, before and after the sweep has seen it", async (t) => {
   const { orders, account, store, clock, terminal, placeOrder } = await floor(t);
-  const expiry = new OrderExpiry({ orders, clock, logger: pino({ level: "silent" }) });
   const { order, payToken } = await placeOrder();
   const { code } = await orders.issueTransactionCode(payToken);
   const refusedEverywhere = async () => {
@@ -122,13 +119,10 @@ t.test("an order expires at its time, before and after the sweep has seen it", a
   await clock.advance(Minutes(30));
   await refusedEverywhere();
   t.equal((await store.selectFrom("orders").select("status").execute())[0]?.status, "payable");
-  expiry.start();
-  await clock.advance(Seconds(30));
+  t.equal(await orders.expireOverdue(), 1);
   t.equal((await store.selectFrom("orders").select("status").execute())[0]?.status, "expired");
   t.not((await store.selectFrom("transaction_codes").select("released_at").execute())[0]?.released_at, null);
   await refusedEverywhere();
-  await expiry.close();
-  t.equal(clock.pending, 0);
 });
 
 t.test("a cancelled order can't be paid, and cancelling twice does no harm", async (t) => {
