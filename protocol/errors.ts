@@ -116,9 +116,9 @@ export class ReaderMaskRevealing extends failure("reader_mask_revealing", {
 }) {}
 
 export class ReaderTracksMissing extends failure("reader_tracks_missing", {
-  what: "The reader read neither track 1 nor track 2.",
+  what: "The reader did not read track 2, without which no bank is asked.",
   means: "The stripe was misread, is damaged, or is not a payment card's. Nothing was charged.",
-  todo: "Swipe again, steadily and in one go.",
+  todo: "Swipe again, steadily and in one go. If no card is read, see that the reader's head reaches track 2.",
 }) {}
 
 export class ReaderDecryptionFailed extends failure("reader_decryption_failed", {

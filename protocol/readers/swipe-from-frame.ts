@@ -10,7 +10,7 @@ export function wipeFrame(frame: ReaderFrame): void {
 }
 
 /**
- * Validates a frame into a swipe: track 1 or 2 was read, and every clear track parses, but for a track 3 of a private layout,
+ * Validates a frame into a swipe: track 2 was read, since no bank is asked without it, and every clear track parses, but for a track 3 of a private layout,
  * which is left out. The swipe takes over the frame's tracks, so whoever has it wipes them; when this throws they are wiped already.
  *
  * @throws ReaderCardNotPayment when the reader says that the stripe is a driving licence's, or could not be decoded
@@ -20,7 +20,7 @@ export function wipeFrame(frame: ReaderFrame): void {
 export function swipeFromFrame(frame: ReaderFrame): Swipe {
   try {
     if (!isPaymentEncoding(frame.encoding)) throw new ReaderCardNotPayment({ detail: frame.encoding });
-    if (!frame.tracks.some(({ number, state }) => number !== 3 && state === "read")) {
+    if (frame.tracks[1].state !== "read") {
       throw new ReaderTracksMissing({
         detail: frame.tracks.map(({ number, state }) => `${number} ${state}`).join(", "),
       });

@@ -1,5 +1,5 @@
 import { cardFacts } from "@swipewire/protocol/card/card-facts";
-import type { EncryptedSwipe } from "@swipewire/protocol/card/swipe";
+import { type EncryptedSwipe, wipeSwipe } from "@swipewire/protocol/card/swipe";
 import { deriveInitialKey, deriveTransactionKey, usageKey } from "@swipewire/protocol/crypto/dukpt-tdes";
 import { decryptReaderBlock, encryptReaderBlock } from "@swipewire/protocol/crypto/reader-block";
 import { detectFamily, readerFamilies } from "@swipewire/protocol/readers/families";
@@ -158,10 +158,19 @@ t.test("no failure and no swipe prints what is on the card", async (t) => {
   for (const text of printed) t.notMatch(text, /5452300|551227189/);
 });
 
-t.test("a swipe needs track 1 or track 2", async (t) => {
+t.test("a swipe needs track 2, without which no bank is asked", async (t) => {
   const missing = { code: "reader_tracks_missing" };
   t.throws(() => line("%E?;E?\r"), missing);
   t.throws(() => line("+996224242300000069=1561?\r"), missing);
+  t.throws(() => line("%B5452300551227189^HOGAN/PAUL^0804321?\r"), missing);
+  const half = { bdk, ksn: new Uint8Array(10).fill(1, 0, 7) };
+  for (const family of ["magtek-magnesafe", "idtech", "magtek-keyboard", "magtek-sureswipe"] as const) {
+    const reader = virtualReader(family, half);
+    const frame = readerFamilies[family].decode(reader.nextFrame(testCard("visa-no-pin"), [2]));
+    t.throws(() => swipeFromFrame(frame), missing, family);
+    t.notOk(frame.tracks[0].clear?.wiped === false, "and nothing of track 1 is left");
+    wipeSwipe(swipeFromFrame(readerFamilies[family].decode(reader.nextFrame(testCard("visa-no-pin"), [1]))));
+  }
   const states = (text: string) => {
     try {
       line(text);
