@@ -20,7 +20,7 @@ async function checkInput(input: AudioReader, clock: Clock): Promise<Finding> {
       report: (samples: Uint8Array) => samples.fill(0),
       failed: () => {},
     };
-    const capture = await openCapture(input, listener, clock);
+    const capture = await openCapture(input, listener, { clock });
     await capture.close();
     return { subject, verdict: "good", says: `${input.name}: ${input.source} gives samples, ${rate} Hz` };
   } catch (error) {

@@ -46,15 +46,20 @@ export async function isInputPresent(source: string): Promise<boolean> {
 /**
  * Records from a sound input by `arecord`, which speaks to sound cards and sound servers alike. Resolves with the first
  * samples.
+ * @param around.signal ends the opening, as a failure
  * @throws an `audio_*` failure, or what `begins` throws
  */
-export async function openCapture(input: AudioInput, listener: CaptureListener, clock: Clock): Promise<ReportDevice> {
+export async function openCapture(
+  input: AudioInput,
+  listener: CaptureListener,
+  { clock, signal }: { readonly clock: Clock; readonly signal?: AbortSignal },
+): Promise<ReportDevice> {
   const { source, channels } = input;
   const pulse = pulseName(source);
   const watch = pulse === undefined ? undefined : new PulseWatch(pulse);
   let rate = input.sampleRate ?? USUAL_RATE;
   try {
-    if (pulse !== undefined) rate = input.sampleRate ?? (await pulseSourceRate(pulse));
+    if (pulse !== undefined) rate = input.sampleRate ?? (await pulseSourceRate(pulse, signal));
   } catch (error) {
     watch?.close();
     throw error;
@@ -108,7 +113,11 @@ export async function openCapture(input: AudioInput, listener: CaptureListener, 
     recorder.kill("SIGKILL");
     await gone;
   };
+  const withdraw = () => recorder.kill("SIGKILL");
+  if (signal?.aborted) withdraw();
+  signal?.addEventListener("abort", withdraw);
   const failure = await Promise.race([began.promise, ended.promise]);
+  signal?.removeEventListener("abort", withdraw);
   if (failure) {
     await close();
     throw failure;

@@ -19,8 +19,15 @@ const PIECE_SECONDS = 0.02;
 const PERIOD = 20_000;
 const BUFFER = 100_000;
 
-/** Plays by `aplay` until it is closed. Resolves when the output takes samples. @throws an `audio_*` failure */
-export async function openPlayback({ output, sampleRate, take, failed }: AudioOutput): Promise<ReportDevice> {
+/**
+ * Plays by `aplay` until it is closed. Resolves when the output takes samples.
+ * @param signal ends the opening, as a failure
+ * @throws an `audio_*` failure
+ */
+export async function openPlayback(
+  { output, sampleRate, take, failed }: AudioOutput,
+  signal: AbortSignal,
+): Promise<ReportDevice> {
   const form = ["-t", "raw", "-f", "S16_LE", "-c", "2", "-r", `${sampleRate}`];
   const times = [`--period-time=${PERIOD}`, `--buffer-time=${BUFFER}`];
   const player = spawn("aplay", ["-q", "-D", output, ...form, ...times], {
@@ -54,7 +61,11 @@ export async function openPlayback({ output, sampleRate, take, failed }: AudioOu
     player.kill("SIGKILL");
     await gone;
   };
+  const withdraw = () => player.kill("SIGKILL");
+  if (signal.aborted) withdraw();
+  signal.addEventListener("abort", withdraw);
   const failure = await Promise.race([began.promise, ended.promise]);
+  signal.removeEventListener("abort", withdraw);
   if (failure) throw failure;
   void ended.promise.then(failed);
   return { close };

@@ -21,9 +21,10 @@ const run = promisify(execFile);
 /** In other languages pactl writes numbers that are no JSON. */
 const env = () => ({ ...process.env, LC_ALL: "C" });
 
-async function list<T>(what: string, check: (value: unknown) => T): Promise<T> {
+async function list<T>(what: string, check: (value: unknown) => T, signal?: AbortSignal): Promise<T> {
   try {
-    const { stdout } = await run("pactl", ["--format=json", "list", what], { env: env(), timeout: UNHEARD_MS });
+    const options = { env: env(), timeout: UNHEARD_MS, ...(signal && { signal }) };
+    const { stdout } = await run("pactl", ["--format=json", "list", what], options);
     return check(JSON.parse(stdout));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") throw new AudioProgramMissing({ detail: "pactl", cause });
@@ -33,10 +34,11 @@ async function list<T>(what: string, check: (value: unknown) => T): Promise<T> {
 
 /**
  * The rate that a source records at, so that nothing is resampled.
+ * @param signal ends the asking, as a failure
  * @throws AudioDeviceMissing | AudioProgramMissing | AudioServerUnreachable
  */
-export async function pulseSourceRate(name: string): Promise<number> {
-  const source = (await list("sources", checkSources)).find((source) => source.name === name);
+export async function pulseSourceRate(name: string, signal?: AbortSignal): Promise<number> {
+  const source = (await list("sources", checkSources, signal)).find((source) => source.name === name);
   if (!source) throw new AudioDeviceMissing({ detail: name });
   return Number(/(\d+)Hz$/.exec(source.sample_specification)?.[1]);
 }

@@ -47,12 +47,12 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
     name,
     codec: readerFamilies[family],
     frames,
-    async open({ report, failed }) {
+    async open({ report, failed }, signal) {
       const record = () =>
-        openCapture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, clock);
+        openCapture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, { clock, signal });
       if (!host || output === undefined) return record();
       const take = (count: number) => host.take(count);
-      const playback = await openPlayback({ output, sampleRate: OUTPUT_RATE, take, failed });
+      const playback = await openPlayback({ output, sampleRate: OUTPUT_RATE, take, failed }, signal);
       const capture = await record().catch(async (error: unknown) => {
         await playback.close();
         throw error;

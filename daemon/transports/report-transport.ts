@@ -30,7 +30,8 @@ export interface ReportOptions {
   readonly name: string;
   readonly codec: ReaderCodec;
   readonly frames: ReportFrames;
-  readonly open: (listener: ReportListener) => Promise<ReportDevice>;
+  /** May take long, as where an input gives nothing; it ends soon after the signal, by a device or a failure. */
+  readonly open: (listener: ReportListener, signal: AbortSignal) => Promise<ReportDevice>;
   /** Is the device still plugged in? Asked when it fails. */
   readonly present: () => Promise<boolean>;
   readonly clock: Clock;
@@ -44,6 +45,7 @@ export class ReportTransport implements ReaderTransport {
   readonly #options: ReportOptions;
   #listener: ReaderListener | undefined;
   #device: ReportDevice | undefined;
+  #opening: { readonly withdrawal: AbortController; readonly over: Promise<void> } | undefined;
   /** Of the opening or the device that events may come from; an older one's are nobody's. */
   #spell = 0;
   #connectedAt: Instant | undefined;
@@ -62,7 +64,7 @@ export class ReportTransport implements ReaderTransport {
 
   open(listener: ReaderListener): void {
     this.#listener = listener;
-    void this.#tryOpen();
+    this.#tryOpen();
   }
 
   async close(reason: DisconnectReason = "closed"): Promise<void> {
@@ -79,15 +81,20 @@ export class ReportTransport implements ReaderTransport {
     void this.#letGo();
     this.#tell(this.#listener, "isolated");
     this.#listener?.unavailable(failure);
-    this.#retry = this.#options.clock.after(this.#isolation.next(), () => void this.#tryOpen());
+    this.#retry = this.#options.clock.after(this.#isolation.next(), () => this.#tryOpen());
   }
 
-  async #tryOpen(): Promise<void> {
+  #tryOpen(): void {
+    const withdrawal = new AbortController();
+    this.#opening = { withdrawal, over: this.#openOnce(withdrawal.signal) };
+  }
+
+  async #openOnce(signal: AbortSignal): Promise<void> {
     const spell = ++this.#spell;
     const isCurrent = () => this.#spell === spell;
     let device: ReportDevice;
     try {
-      device = await this.#options.open({
+      const listener: ReportListener = {
         report: (bytes) => {
           if (isCurrent()) this.#take(bytes);
           bytes.fill(0);
@@ -95,7 +102,8 @@ export class ReportTransport implements ReaderTransport {
         failed: () => {
           if (isCurrent()) void this.#failed();
         },
-      });
+      };
+      device = await this.#options.open(listener, signal);
     } catch (cause) {
       if (!isCurrent()) return;
       // Its file may come a moment before udev's rules let this user open it.
@@ -120,7 +128,7 @@ export class ReportTransport implements ReaderTransport {
 
   #openLater(): void {
     const { clock, random } = this.#options;
-    this.#retry = clock.after(backoff(this.#failures++, random), () => void this.#tryOpen());
+    this.#retry = clock.after(backoff(this.#failures++, random), () => this.#tryOpen());
   }
 
   async #failed(): Promise<void> {
@@ -143,7 +151,8 @@ export class ReportTransport implements ReaderTransport {
     this.#options.frames.wipe();
     const device = this.#device;
     this.#device = undefined;
-    await device?.close();
+    this.#opening?.withdrawal.abort();
+    await Promise.all([device?.close(), this.#opening?.over]);
   }
 
   #tell(listener: ReaderListener | undefined, reason: DisconnectReason): void {
