@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { SwipewireError } from "@swipewire/protocol/failure";
+import { systemRandom } from "@swipewire/protocol/random";
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { systemClock } from "@swipewire/protocol/time";
@@ -58,19 +59,31 @@ export function addReaderCommand(program: Command): void {
     )
     .option("--bdk <hex>", "base derivation key of a reader that encrypts (default: the published test key)")
     .option("--ksn <hex>", "key serial number of its first frame", FIRST_KSN)
+    .option("--clear", "a reader that can encrypt does not: MagTek's at security level 2, ID TECH's at 1")
     .option("--replay", "begin with the frame printed in the maker's manual when its card is swiped")
     .option("--baud <rate>", "speed of the line", baudRate, 9600)
     .action(async (options: ReaderArguments, command: Command) => {
-      const { family, link, usbip, device, host, port, card, bdk, ksn, replay = false, baud } = options;
+      const { family, link, usbip, device, host, port, card, bdk, ksn, replay = false, baud, clear } = options;
       const keys = {
         bdk: bdk === undefined ? PUBLISHED_BDK : hexKey("--bdk", bdk, 16),
         ksn: hexKey("--ksn", ksn, 10),
         replay,
+        device: {
+          clock: systemClock,
+          random: systemRandom,
+          ...(clear && { magtekLevel: 2 as const, idtechLevel: "clear" as const }),
+        },
       };
       if (usbip) return runUsbip({ host, port, card, keys, ...(device && { devices: device }) });
       if (link === undefined) command.error("error: --link <path> or --usbip is needed");
       const reader = virtualReader(family, keys);
-      const pty = await PtyCarrier.open({ link, clock: systemClock, baud });
+      const pty = await PtyCarrier.open({
+        link,
+        clock: systemClock,
+        baud,
+        // MagTek's come in feature reports, which a line has not.
+        ...(reader.commands && family === "idtech" && { commands: reader.commands }),
+      });
       const refuse = (why: string) => {
         // A slip of the finger does not unplug the reader.
         process.stderr.write(`${why}; nothing was swiped\n`);
@@ -116,6 +129,7 @@ interface ReaderArguments {
   readonly card: string;
   readonly bdk?: string;
   readonly ksn: string;
+  readonly clear?: boolean;
   readonly replay?: boolean;
   readonly baud: number;
 }

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
 import { type Clock, Seconds, sleep } from "@swipewire/protocol/time";
 import { SocatFailed } from "../errors.ts";
+import type { CommandSide } from "./command-side.ts";
 
 export interface PtyReaderOptions {
   /** Path of the symbolic link to make; what the daemon opens as its serial port. */
@@ -11,6 +12,8 @@ export interface PtyReaderOptions {
   readonly clock: Clock;
   /** A pseudo-terminal has no speed of its own, so frames are paced as at this one. */
   readonly baud: number;
+  /** What hears the host; without it nothing does. */
+  readonly commands?: CommandSide;
 }
 
 const PIECE = 16;
@@ -34,7 +37,7 @@ export class PtyReader {
   /** @throws SocatFailed when socat is missing or cannot make the link */
   static async open(options: PtyReaderOptions): Promise<PtyReader> {
     const socat = spawn("socat", ["-d", "-d", "STDIO", `PTY,raw,echo=0,link=${options.link}`], {
-      stdio: ["pipe", "ignore", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     const started = Promise.withResolvers<void>();
     socat.once("error", (cause) => started.reject(new SocatFailed({ cause })));
@@ -45,7 +48,13 @@ export class PtyReader {
       if (line.includes("starting data transfer loop")) started.resolve();
     });
     await started.promise;
-    return new PtyReader(options, socat, socat.stdin);
+    const reader = new PtyReader(options, socat, socat.stdin);
+    socat.stdout.on("data", (bytes: Buffer) => {
+      const reply = options.commands?.hear(bytes)?.reply;
+      // A line that is gone tells whoever sends a frame.
+      if (reply) void reader.send(reply).catch(() => {});
+    });
+    return reader;
   }
 
   /**

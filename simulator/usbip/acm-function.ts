@@ -33,8 +33,14 @@ export class AcmFunction implements UsbFunction {
     [BULK, this.bytes],
     [NOTIFICATIONS, new InEndpoint()],
   ]);
+  readonly #hear: (bytes: Uint8Array) => void;
   #lineCoding = Uint8Array.from(LINE_CODING);
   #open = false;
+
+  /** @param hear takes what the host sends; a reader that only sends does nothing with it */
+  constructor(hear: (bytes: Uint8Array) => void = () => {}) {
+    this.#hear = hear;
+  }
 
   /** Has the host opened the port? */
   get open(): boolean {
@@ -61,9 +67,10 @@ export class AcmFunction implements UsbFunction {
     }
   }
 
-  /** A reader that only sends takes any bytes, and does nothing with them. */
-  out(endpoint: number): boolean {
-    return endpoint === BULK;
+  out(endpoint: number, data: Uint8Array): boolean {
+    if (endpoint !== BULK) return false;
+    this.#hear(data);
+    return true;
   }
 
   reset(): void {

@@ -49,7 +49,7 @@ export interface UsbipArguments {
 }
 
 interface Offered {
-  readonly usb: UsbReader;
+  usb: UsbReader;
   readonly card: VirtualReader;
 }
 
@@ -66,15 +66,35 @@ const WORDS = "<bus id> swipe [card] | play <script> | plug [bus id] | unplug | 
 export async function runUsbip({ host, port, devices, card, keys }: UsbipArguments): Promise<void> {
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const server = await UsbipServer.start({ host, port, logger: pino({ base: null, level: "warn" }, process.stderr) });
-  const readers = new Map<string, Offered>(
-    (devices ?? eachKind).map(({ ids, serialNumber, ...device }, at) => {
-      const kind = readerKinds.find(({ name }) => name === device.kind);
-      if (!kind) throw new RangeError("a kind that is none");
-      const named = serialNumber !== undefined && { serialNumber };
-      const usb = new UsbReader({ kind: { ...kind, ...ids }, ...named, clock: systemClock });
-      return [`1-${at + 1}`, { usb, card: virtualReader(kind.family, { ...keys, ksn: ksnOf(at, keys.ksn) }) }] as const;
-    }),
-  );
+  const readers = new Map<string, Offered>();
+  for (const [at, { ids, serialNumber, ...device }] of (devices ?? eachKind).entries()) {
+    const kind = readerKinds.find(({ name }) => name === device.kind);
+    if (!kind) throw new RangeError("a kind that is none");
+    const reader = virtualReader(kind.family, { ...keys, ksn: ksnOf(at, keys.ksn) });
+    const { commands } = reader;
+    const onCable = (shown: ReaderKind): UsbReader =>
+      new UsbReader({
+        kind: { ...shown, ...ids },
+        ...(serialNumber !== undefined && { serialNumber }),
+        ...(commands && { commands }),
+        clock: systemClock,
+        resets: () => comeBack(offered, onCable),
+      });
+    const offered: Offered = { usb: onCable(kind), card: reader };
+    readers.set(`1-${at + 1}`, offered);
+  }
+  /** Off the bus and on it again, as whatever it was set to be; the machine has to attach it anew. */
+  const comeBack = (reader: Offered, onCable: (kind: ReaderKind) => UsbReader) => {
+    const [busId] = [...server.devices].find(([, device]) => device === reader.usb.device) ?? [];
+    const kind = readerKinds.find(
+      ({ family, vendorId }) => family === reader.card.family && vendorId === reader.usb.kind.vendorId,
+    );
+    if (busId === undefined) return;
+    server.unplug(busId);
+    reader.usb = onCable(kind ?? reader.usb.kind);
+    server.plug(busId, reader.usb.device);
+    say(`${busId} began anew as ${reader.usb.kind.name}; attach it again`);
+  };
   const refuse = (why: string) => {
     // A slip of the finger does not unplug the readers.
     process.stderr.write(`${why}; nothing was done\n`);

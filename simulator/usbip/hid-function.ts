@@ -16,8 +16,13 @@ export interface HidOptions {
   readonly reportDescriptor: Uint8Array;
   /** Of the boot interface: 1 for a keyboard, 0 for none. */
   readonly bootProtocol?: 0 | 1;
-  /** Answers to feature reports; without it they stall. */
-  readonly feature?: { set(report: Uint8Array): boolean; get(): Uint8Array | undefined };
+  /** What the host's feature reports are heard by, and how long they are; without it they stall. */
+  readonly feature?: {
+    readonly length: number;
+    set(report: Uint8Array): void;
+    /** @returns undefined where nothing was asked */
+    get(): Uint8Array | undefined;
+  };
 }
 
 /** A HID device with one interface and one interrupt endpoint towards the host. Output reports come by SET_REPORT. */
@@ -66,12 +71,19 @@ export class HidFunction implements UsbFunction {
       case REQUEST.setReport:
         // An output report lights a keyboard's lamps: none here, and nothing to refuse.
         if (value >> 8 !== FEATURE) return new Uint8Array();
-        return this.#options.feature?.set(data) ? new Uint8Array() : undefined;
+        return this.#setFeature(data);
       case REQUEST.getReport:
         return value >> 8 === FEATURE ? this.#options.feature?.get() : undefined;
       default:
         return undefined;
     }
+  }
+
+  #setFeature(report: Uint8Array): Uint8Array | undefined {
+    const { feature } = this.#options;
+    if (report.length !== feature?.length) return undefined;
+    feature.set(report);
+    return new Uint8Array();
   }
 
   out(): boolean {

@@ -14,7 +14,13 @@ export interface ReaderKind {
   readonly product: string;
   readonly family: FixedFamily | ReaderCodec;
   readonly shape:
-    | { readonly kind: "hid"; readonly reportDescriptor: Uint8Array; readonly bootProtocol?: 1 }
+    | {
+        readonly kind: "hid";
+        readonly reportDescriptor: Uint8Array;
+        readonly bootProtocol?: 1;
+        /** Of the feature reports that commands travel in, in bytes; absent where the maker does not tell. */
+        readonly featureLength?: number;
+      }
     | { readonly kind: "serial" };
   /** A frame as the reports or packets that it travels in. */
   split(frame: Uint8Array): Uint8Array[];
@@ -39,12 +45,16 @@ function vendorDescriptor(input: number, feature: number): Uint8Array {
   );
 }
 
-/** HID 1.11, appendix E.6, without the lamps. */
+/** Bytes of a MagTek keyboard's feature report, in which commands travel (D99875475-10 "Commands"). */
+const KEYBOARD_FEATURE = 24;
+
+/** HID 1.11, appendix E.6, without the lamps and with MagTek's feature report (D99875475-10 "Report Descriptor"). */
 const KEYBOARD_DESCRIPTOR = Uint8Array.of(
   ...[0x05, 0x01, 0x09, 0x06, 0xa1, 0x01, 0x05, 0x07], // generic desktop, keyboard; usage page: key codes
   ...[0x19, 0xe0, 0x29, 0xe7, 0x15, 0x00, 0x25, 0x01, 0x75, 0x01, 0x95, 0x08, 0x81, 0x02], // modifiers
   ...[0x95, 0x01, 0x75, 0x08, 0x81, 0x01], // a reserved byte
-  ...[0x95, 0x06, 0x75, 0x08, 0x15, 0x00, 0x25, 0x65, 0x19, 0x00, 0x29, 0x65, 0x81, 0x00, 0xc0], // six keys
+  ...[0x95, 0x06, 0x75, 0x08, 0x15, 0x00, 0x25, 0x65, 0x19, 0x00, 0x29, 0x65, 0x81, 0x00], // six keys
+  ...[0x26, 0xff, 0x00, 0x06, 0x00, 0xff, 0x09, 0x20, 0x95, KEYBOARD_FEATURE, 0xb2, 0x02, 0x01, 0xc0], // commands
 );
 
 /** Zeros fill the report up. */
@@ -92,7 +102,11 @@ export const readerKinds: readonly ReaderKind[] = [
     manufacturer: "Mag-Tek",
     product: "USB Swipe Reader",
     family: "magtek-magnesafe",
-    shape: { kind: "hid", reportDescriptor: vendorDescriptor(MAGTEK_REPORT, MAGTEK_FEATURE) },
+    shape: {
+      kind: "hid",
+      reportDescriptor: vendorDescriptor(MAGTEK_REPORT, MAGTEK_FEATURE),
+      featureLength: MAGTEK_FEATURE,
+    },
     split: inReports(MAGTEK_REPORT),
   },
   {
@@ -132,7 +146,7 @@ export const readerKinds: readonly ReaderKind[] = [
     manufacturer: "Mag-Tek",
     product: "USB Keyboard Swipe Reader",
     family: "magtek-keyboard",
-    shape: { kind: "hid", reportDescriptor: KEYBOARD_DESCRIPTOR, bootProtocol: 1 },
+    shape: { kind: "hid", reportDescriptor: KEYBOARD_DESCRIPTOR, bootProtocol: 1, featureLength: KEYBOARD_FEATURE },
     split: typeAsKeyboard,
   },
 ];

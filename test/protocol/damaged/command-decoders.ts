@@ -1,6 +1,7 @@
 import { encryptEcb, tdesKey } from "@swipewire/protocol/crypto/tdes";
 import { arm } from "@swipewire/protocol/readers/idtech-commands/arm";
 import { baudRateOf, baudRateSetting } from "@swipewire/protocol/readers/idtech-commands/baud-rate";
+import { securityLevelOf, securityLevelSetting } from "@swipewire/protocol/readers/idtech-commands/encryption";
 import { oposMode } from "@swipewire/protocol/readers/idtech-commands/opos-mode";
 import { readBuffered } from "@swipewire/protocol/readers/idtech-commands/read-buffered";
 import * as idtechReset from "@swipewire/protocol/readers/idtech-commands/reset";
@@ -131,6 +132,13 @@ export const commandDecoders: readonly DamagedDecoder[] = [
     samples: [set.encodeRequest(baudRateSetting(9600))],
     codes: /^reader_(command_malformed|frame_lrc)$/,
     decode: (bytes) => baudRateOf(set.decodeRequest(bytes)),
+  },
+  {
+    name: "ID TECH security level",
+    of: ["readers/idtech-commands/encryption#securityLevelOf"],
+    samples: [set.encodeRequest(securityLevelSetting("encrypted"))],
+    codes: /^reader_(command_malformed|frame_lrc)$/,
+    decode: (bytes) => securityLevelOf(set.decodeRequest(bytes)),
   },
   {
     name: "MAC of a MagTek command",

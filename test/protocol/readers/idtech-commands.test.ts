@@ -1,5 +1,6 @@
 import { arm } from "@swipewire/protocol/readers/idtech-commands/arm";
 import { BAUD_RATE_FUNCTION, baudRateOf, baudRateSetting } from "@swipewire/protocol/readers/idtech-commands/baud-rate";
+import { securityLevelOf, securityLevelSetting } from "@swipewire/protocol/readers/idtech-commands/encryption";
 import { ACK, encodeRefusal, NAK } from "@swipewire/protocol/readers/idtech-commands/message";
 import { oposMode } from "@swipewire/protocol/readers/idtech-commands/opos-mode";
 import { readBuffered, TRACK_SELECTIONS } from "@swipewire/protocol/readers/idtech-commands/read-buffered";
@@ -129,4 +130,21 @@ t.test("broken commands and answers have their failures", async (t) => {
     [() => oposMode.encodeRequest({ mode: new Uint8Array(2000) }), malformed],
   ];
   for (const [n, [action, code]] of bad.entries()) t.throws(action, { code }, `row ${n}`);
+});
+
+t.test("the security levels have the digits of the maker's table", async (t) => {
+  // 80096504-001 appendix A: '1' no encryption, '2' key loaded, '3' encrypted reader, '0' DUKPT exhausted, '4' authentication.
+  t.equal(hexOf(review.encodeResponse(securityLevelSetting("clear"))), "06027E0131034F");
+  for (const [digit, level] of ["keys used up", "clear", "keys loaded, clear", "encrypted"].entries()) {
+    t.equal(securityLevelOf({ functionId: 0x7e, data: ascii(`${digit}`) }), level);
+  }
+  t.equal(securityLevelOf({ functionId: 0x7e, data: ascii("4") }), "encrypted after authentication");
+  for (const [functionId, data] of [
+    [0x7e, "5"],
+    [0x7e, "11"],
+    [0x7e, ""],
+    [0x4c, "1"],
+  ] as const) {
+    t.throws(() => securityLevelOf({ functionId, data: ascii(data) }), { code: "reader_command_malformed" }, data);
+  }
 });

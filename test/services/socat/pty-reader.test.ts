@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemRandom } from "@swipewire/protocol/random";
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
+import { version } from "@swipewire/protocol/readers/idtech-commands/version";
 import { systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PtyReader } from "@swipewire/simulator/readers/pty-reader";
@@ -52,6 +54,19 @@ t.test(
   },
 );
 
+t.test("a reader with commands answers on the line", async (t) => {
+  const { commands } = virtualReader("idtech", { bdk, ksn, device: { clock: systemClock, random: systemRandom } });
+  const options = { link: join(folder, "answers"), clock: systemClock, baud };
+  const pty = await PtyReader.open({ ...options, ...(commands && { commands }) });
+  t.teardown(() => pty.close());
+  const port = await openPort(pty.link);
+  const expected = version.encodeResponse({ version: "ID TECH TM3 V1.00" });
+  const answer = receive(port, expected.length);
+  port.write(version.encodeRequest());
+  t.strictSame(await answer, expected);
+  await closed(port);
+});
+
 t.test("closing the reader takes its link away, and what is sent after fails", async (t) => {
   const pty = await PtyReader.open({ link: join(folder, "gone"), clock: systemClock, baud });
   t.ok(existsSync(pty.link));
@@ -85,7 +100,7 @@ for (const family of readerFamilyNames) {
     const exited = once(command, "exit");
     await once(command.stdout, "data");
     const port = await openPort(link);
-    const reader = virtualReader(family, { bdk, ksn });
+    const reader = virtualReader(family, { bdk, ksn, device: { clock: systemClock, random: systemRandom } });
     const frame = reader.nextFrame(testCard("visa-no-pin"));
     const arrived = receive(port, frame.length);
     command.stdin.write("no-such-card\nvisa-no-pin\n");

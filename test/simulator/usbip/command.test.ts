@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { reset } from "@swipewire/protocol/readers/magtek-commands/reset";
+import { setProperty } from "@swipewire/protocol/readers/magtek-commands/set-property";
 import t, { type Test } from "tap";
 import { UsbipClient } from "./usbip-client.ts";
 
@@ -76,6 +78,24 @@ t.test("offers the readers named, and plugs, unplugs and swipes as it is told", 
     t.match(await complaint(), /nothing was done/, wrong);
   }
   t.equal(await end(), 1);
+});
+
+t.test("a MagTek reader that is set to its other interface comes back as it", async (t) => {
+  const { line } = start(t, "--usbip", "--port", "0", "--device", "magtek:M1", "--clear");
+  const port = Number(/127\.0\.0\.1:(\d+);/.exec(await line())?.[1]);
+  t.equal(await line(), "1-1 magtek 0801:0011 serial number M1");
+  const client = await UsbipClient.attach(port, "1-1");
+  const ask = async (request: Uint8Array) => {
+    const data = new Uint8Array(60);
+    data.set(request);
+    await client.control({ type: 0x21, request: 9, value: 0x0300, data });
+    return (await client.control({ type: 0xa1, request: 1, value: 0x0300, length: 60 })).data[0];
+  };
+  t.equal(await ask(setProperty.encodeRequest({ property: "interface type", value: Uint8Array.of(1) })), 0);
+  t.equal(await ask(reset.encodeRequest()), 0);
+  t.equal(await line(), "1-1 began anew as keyboard; attach it again");
+  await client.closed();
+  t.match(await (await UsbipClient.connect(port)).import("1-1"), { status: 0, ids: "08010001" });
 });
 
 t.test("says what is wrong with the command line", async (t) => {

@@ -1,4 +1,7 @@
 import { once } from "node:events";
+import { version } from "@swipewire/protocol/readers/idtech-commands/version";
+import { getKsn } from "@swipewire/protocol/readers/magtek-commands/get-ksn";
+import { reset } from "@swipewire/protocol/readers/magtek-commands/reset";
 import { Millis } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
@@ -8,6 +11,7 @@ import { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import t, { type Test } from "tap";
 import { capturedLog } from "../../daemon/captured-log.ts";
+import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
 import { UsbipClient } from "./usbip-client.ts";
 
@@ -20,6 +24,31 @@ const frameOf = (name: string) =>
   virtualReader(kindOf(name).family, { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10) }).nextFrame(
     testCard("visa-no-pin"),
   );
+
+/** Hears commands as its kind does, and tells how often one had it begin anew. */
+async function commanded(t: Test, name: string) {
+  const clock = new SimulatedClock();
+  const { logger } = capturedLog();
+  const server = await UsbipServer.start({ host: "127.0.0.1", port: 0, logger });
+  t.teardown(() => server.close());
+  const kind = kindOf(name);
+  const device = { clock, random: seededRandom(1), magtekLevel: 2 } as const;
+  const ksn = Uint8Array.from(Buffer.from("FFFF9876543210E00001", "hex"));
+  const { commands } = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn, device });
+  let resets = 0;
+  const reader = new UsbReader({ kind, clock, ...(commands && { commands }), resets: () => void resets++ });
+  server.plug("1-1", reader.device);
+  const client = await UsbipClient.attach(server.port, "1-1");
+  t.teardown(() => client.socket.destroy());
+  const length = kind.shape.kind === "hid" ? (kind.shape.featureLength ?? 0) : 0;
+  const setFeature = (request: Uint8Array, size = length) => {
+    const data = new Uint8Array(size);
+    data.set(request);
+    return client.control({ type: CLASS_OUT, request: 9, value: 0x0300, data });
+  };
+  const getFeature = () => client.control({ type: 0xa1, request: 1, value: 0x0300, length });
+  return { clock, client, length, setFeature, getFeature, resets: () => resets };
+}
 
 /** A server with these kinds of reader on 1-1, 1-2 and so on. */
 async function serving(t: Test, ...kinds: string[]) {
@@ -176,6 +205,44 @@ t.test("stalls until the host clears the endpoint", async (t) => {
   t.match(await client.control({ type: 2, request: 1, index: 0x85 }), { status: -32 }, "no such endpoint");
   client.submit(7, 8);
   t.match(await client.reply(), { status: -32 }, "no such endpoint");
+});
+
+for (const [kind, size] of [
+  ["magtek", 60],
+  ["keyboard", 24],
+] as const) {
+  t.test(`${kind}: commands travel in feature reports, and a reset takes the reader off the bus`, async (t) => {
+    const { clock, length, setFeature, getFeature, resets } = await commanded(t, kind);
+    t.equal(length, size);
+    t.match(await getFeature(), { status: -32 }, "nothing was asked");
+    t.match(await setFeature(getKsn.encodeRequest(), size - 1), { status: -32 }, "a report of another length");
+    t.match(await setFeature(getKsn.encodeRequest()), { status: 0, length: size });
+    const { data } = await getFeature();
+    t.equal(data.length, size, "filled up with zeros");
+    t.equal(Buffer.from(getKsn.decodeResponse(data).ksn).toString("hex"), "ffff9876543210e00001");
+    await setFeature(reset.encodeRequest());
+    await clock.advance(Millis(500));
+    t.equal(resets(), 0, "its answer is still to be fetched");
+    t.equal(reset.decodeResponse((await getFeature()).data), undefined);
+    await clock.advance(Millis(100));
+    t.equal(resets(), 1);
+    await setFeature(reset.encodeRequest());
+    await clock.advance(Millis(1000));
+    t.equal(resets(), 2, "nobody came for its answer");
+  });
+}
+
+t.test("a serial ID TECH reader answers on its line", async (t) => {
+  const { client } = await commanded(t, "idtech-serial");
+  client.submit(1, 128);
+  const sent = client.submit(1, 4, { out: version.encodeRequest() });
+  const replies = [await client.reply(), await client.reply()];
+  t.match(
+    replies.find(({ seqnum }) => seqnum === sent),
+    { status: 0, length: 4 },
+  );
+  const answer = replies.find(({ seqnum }) => seqnum !== sent)?.data ?? new Uint8Array();
+  t.strictSame(version.decodeResponse(answer), { version: "ID TECH TM3 V1.00" });
 });
 
 t.test("a serial reader sends to a port that is open, and to nobody otherwise", async (t) => {
