@@ -400,6 +400,12 @@ export class ParametersMalformed extends failure("parameters_malformed", {
 
 // Swipes on a sound input.
 
+export class WavUnreadable extends failure("wav_unreadable", {
+  what: "A recording is not a WAV file that can be read.",
+  means: "Nothing was decoded.",
+  todo: "Record as WAV: PCM of 8 to 32 bits or 32-bit float, one or two channels.",
+}) {}
+
 export class WaveformInput extends failure("waveform_input", {
   what: "A sound input is set up as the waveform decoder cannot read it.",
   means: "Nothing can be swiped there.",

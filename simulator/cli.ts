@@ -1,9 +1,10 @@
+import { WavUnreadable } from "@swipewire/protocol/errors";
 import { SwipewireError } from "@swipewire/protocol/failure";
 import { Command, CommanderError } from "commander";
 import { addBankCommand } from "./bank/command.ts";
 import { addCardsCommand } from "./cards/command.ts";
 import { addDemoCommand } from "./demo/command.ts";
-import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed, WavUnreadable } from "./errors.ts";
+import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed } from "./errors.ts";
 import { addInspectCommand } from "./inspect/command.ts";
 import { addPhonesCommand } from "./phone/command.ts";
 import { addReaderCommand } from "./readers/command.ts";

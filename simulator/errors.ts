@@ -96,12 +96,6 @@ export class UsbipRequestMalformed extends failure("usbip_request_malformed", {
   todo: "Attach with Linux's usbip. If that was used, report the detail.",
 }) {}
 
-export class WavUnreadable extends failure("wav_unreadable", {
-  what: "A recording is not a WAV file that can be read.",
-  means: "Nothing was decoded.",
-  todo: "Record as WAV: PCM of 8 to 32 bits or 32-bit float, one or two channels.",
-}) {}
-
 export class SoundNotPlayed extends failure("sound_not_played", {
   what: "A swipe could not be played.",
   means: "Nothing was heard, or only a part of it.",

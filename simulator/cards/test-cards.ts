@@ -1,4 +1,5 @@
 import { trackFormats } from "@swipewire/protocol/card/alphabets";
+import { sampleTracks3 } from "@swipewire/protocol/card/test-numbers";
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { TestCardUnknown } from "../errors.ts";
 
@@ -50,7 +51,7 @@ export const testCards: readonly TestCard[] = [
     {
       track1: "%B5452300551227189^HOGAN/PAUL      ^08043210000000725000000?",
       track2: ";5452300551227189=080432100000007250?",
-      track3: ";5163499080020445=000000000000?",
+      track3: sampleTracks3.magtek,
     },
     "1234",
   ),
@@ -60,8 +61,7 @@ export const testCards: readonly TestCard[] = [
     {
       track1: "%B4266841088889999^BUSH JR/GEORGE W.MR^0809101100001100000000046000000?",
       track2: ";4266841088889999=080910110000046?",
-      track3:
-        ";33333333337676760707077676763333333333767676070707767676333333333376767607070776767633333333337676760707?",
+      track3: sampleTracks3.idtech,
     },
     "4321",
   ),

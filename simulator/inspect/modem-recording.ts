@@ -8,7 +8,7 @@ import {
   readHostMessage,
   readReaderMessage,
 } from "@swipewire/protocol/waveform/modem/modem-message";
-import type { Recording } from "../waveform/wav.ts";
+import type { Recording } from "@swipewire/protocol/waveform/wav";
 import type { Inspection } from "./inspection.ts";
 import { asObject, asText } from "./print.ts";
 import { readerProfile } from "./reader-profile.ts";

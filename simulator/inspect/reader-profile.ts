@@ -20,7 +20,7 @@ import type {
 } from "@swipewire/protocol/readers/reader-frame";
 import { swipeFromFrame, wipeFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
-import { isTestTrack } from "../cards/test-ranges.ts";
+import { isTestTrack } from "../cards/shown-in-full.ts";
 import type { InspectedTrack, Inspection, InspectOptions, Profile } from "./inspection.ts";
 
 /** Hashes and check values over a clear track let its number be guessed, so they stay unseen. */

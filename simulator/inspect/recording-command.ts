@@ -1,7 +1,7 @@
 import { open, writeFile } from "node:fs/promises";
 import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
+import { readWav } from "@swipewire/protocol/waveform/wav";
 import { InspectInputTooLarge, InspectInputUnreadable } from "../errors.ts";
-import { readWav } from "../waveform/wav.ts";
 import { framesAsJson, framesAsText, inspectModem } from "./modem-recording.ts";
 import { inspectSamples, recordingAsText } from "./recording.ts";
 import { drawRecording } from "./recording-drawing.ts";

@@ -1,4 +1,4 @@
-import type { Recording } from "../waveform/wav.ts";
+import type { Recording } from "@swipewire/protocol/waveform/wav";
 import type { DrawnRun, InspectedRead, InspectedRecording, InspectedSwipe } from "./recording.ts";
 
 const WIDTH = 1200;

@@ -1,10 +1,10 @@
 import { maskTrack } from "@swipewire/protocol/card/masking";
+import { WavUnreadable } from "@swipewire/protocol/errors";
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
+import type { Recording } from "@swipewire/protocol/waveform/wav";
 import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
 import type { ReadBasis } from "@swipewire/protocol/waveform/waveform-event";
-import { isTestTrack } from "../cards/test-ranges.ts";
-import { WavUnreadable } from "../errors.ts";
-import type { Recording } from "../waveform/wav.ts";
+import { isTestTrack } from "../cards/shown-in-full.ts";
 
 export interface InspectedSwipe {
   /** Seconds. */

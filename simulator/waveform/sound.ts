@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import { type Recording, writeWav } from "@swipewire/protocol/waveform/wav";
 import { SoundNotPlayed } from "../errors.ts";
-import { type Recording, writeWav } from "./wav.ts";
 
 /** The option of commands that make sound. */
 export const AUDIO = ["--audio <to>", "a file that ends in .wav, or an output: hw:CARD=…, pulse:<sink>"] as const;

@@ -2,12 +2,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readWav, writeWav } from "@swipewire/protocol/waveform/wav";
 import { randomTrack } from "@swipewire/simulator/cards/random-card";
 import { inspectSamples } from "@swipewire/simulator/inspect/recording";
 import { drawRecording } from "@swipewire/simulator/inspect/recording-drawing";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
-import { readWav, writeWav } from "@swipewire/simulator/waveform/wav";
 import t from "tap";
 
 const RECORDINGS = join(import.meta.dirname, "../fixtures/recordings");

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { passesLuhn } from "@swipewire/protocol/card/luhn";
 import { parseTrack } from "@swipewire/protocol/card/track";
+import { isTestPan, isTestTrack } from "@swipewire/simulator/cards/shown-in-full";
 import { testCard, testCards } from "@swipewire/simulator/cards/test-cards";
-import { isTestPan, isTestTrack } from "@swipewire/simulator/cards/test-ranges";
 import t from "tap";
 
 const ascii = (text: string) => new TextEncoder().encode(text);

@@ -2,9 +2,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readWav, writeWav } from "@swipewire/protocol/waveform/wav";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { passLine, type SoundLine } from "@swipewire/simulator/waveform/sound-line";
-import { readWav, writeWav } from "@swipewire/simulator/waveform/wav";
 import { randomPayload } from "./frame-trial.ts";
 
 export const MINIMODEM_RATE = 48_000;

@@ -8,11 +8,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { type Recording, readWav } from "@swipewire/protocol/waveform/wav";
 import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { interleave, swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
-import { type Recording, readWav } from "@swipewire/simulator/waveform/wav";
 import t, { type Test } from "tap";
 import { told } from "./told.ts";
 

@@ -1,19 +1,14 @@
+import { isTestNumber } from "@swipewire/protocol/card/test-numbers";
 import { parseTrack } from "@swipewire/protocol/card/track";
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { testCards } from "./test-cards.ts";
-
-/** Numbers that card schemes publish for tests and never issue. */
-const PUBLISHED = ["4012888888881881", "4222222222222", "4242424242424242", "5105105105105100", "371449635398431"];
-
-const ascii = new TextEncoder();
-const known = [...testCards.map(({ pan }) => pan), ...PUBLISHED.map((pan) => ascii.encode(pan))];
 
 const tracks = testCards.flatMap((card) => card.tracks);
 const equal = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, n) => byte === b[n]);
 
 /** May the number be shown in full? Only if it is one of the simulator's cards or a published test number. */
 export function isTestPan(pan: Uint8Array): boolean {
-  return known.some((test) => equal(test, pan));
+  return isTestNumber(pan) || testCards.some((card) => equal(card.pan, pan));
 }
 
 /** May the track be shown in full? Its PAN is a test number, or it is a test card's track byte for byte. */

@@ -1,6 +1,8 @@
 import { WavUnreadable } from "../errors.ts";
 
+/** Samples of a sound, and their rate. */
 export interface Recording {
+  /** Hz. */
   readonly sampleRate: number;
   readonly channels: number;
   /** Interleaved; full scale is 1. */
@@ -13,7 +15,7 @@ const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
 const tag = (view: DataView, at: number) => String.fromCharCode(...[0, 1, 2, 3].map((n) => view.getUint8(at + n)));
 
-/** A RIFF WAVE file of 16-bit samples. */
+/** A RIFF WAVE file of 16-bit samples; what is beyond full scale is cut off. */
 export function writeWav({ sampleRate, channels, samples }: Recording): Uint8Array {
   const bytes = new Uint8Array(HEADER + 2 * samples.length);
   const view = new DataView(bytes.buffer);
