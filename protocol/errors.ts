@@ -392,6 +392,12 @@ export class SettlementTotalsInvalid extends failure("settlement_totals_invalid"
   todo: "Settle again. If it repeats, compare the dialect of the bank with the acquirer's settings.",
 }) {}
 
+export class BatchUploadInvalid extends failure("batch_upload_invalid", {
+  what: "The transactions of a batch upload, or their count, are not what field 48 has room for.",
+  means: "The batch is not ended yet.",
+  todo: "Settle again. If it repeats, compare the rules of the bank's settlement with the acquirer's settings.",
+}) {}
+
 export class ParametersMalformed extends failure("parameters_malformed", {
   what: "Downloaded parameters are not laid out as the acquirer's layout says.",
   means: "None of them was taken.",

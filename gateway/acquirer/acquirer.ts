@@ -79,6 +79,8 @@ export interface BatchIdentity {
 export interface SettlementReply {
   /** Does the bank's side say the same? If not, the batch's slips are to be uploaded. */
   readonly balanced: boolean;
+  /** Does the bank want to be told that a batch is at its end, though it balanced? */
+  readonly endAwaited: boolean;
   /** The bank's own. */
   readonly totals: BatchTotals;
 }
@@ -86,6 +88,15 @@ export interface SettlementReply {
 /** One approved transaction of a batch. */
 export interface Slip extends TransactionIdentity, Pick<Approval, "approvalCode" | "retrievalReference"> {
   readonly kind: ReversibleKind | "refund";
+  /** Of a refund. */
+  readonly original?: GiveBackRequest["original"];
+}
+
+/** What of an upload goes in one message. */
+export interface UploadPart {
+  readonly slips: readonly Slip[];
+  /** Has the message a trace number of its own, or that of its one slip? */
+  readonly ownTrace: boolean;
 }
 
 /** A reply that came after its transaction had been given up as unknown. */
@@ -131,11 +142,14 @@ export interface Acquirer {
   /** Closes a batch with the gateway's totals; the same again gets the same answer. Of unknown outcome: repeat it. */
   settle(batch: BatchIdentity & { readonly currency: string }, totals: BatchTotals): Promise<SettlementReply>;
 
-  /** Uploads one slip of a batch that did not balance; the same again counts once. Of unknown outcome: repeat it. */
-  uploadSlip(slip: Slip): Promise<void>;
+  /** How the bank wants the slips of a batch that did not balance, every one of them in one part. */
+  uploadParts(slips: readonly Slip[]): UploadPart[];
 
-  /** Ends the upload of a batch's slips. Of unknown outcome: repeat it. */
-  endUpload(batch: BatchIdentity, count: number): Promise<void>;
+  /** Uploads one part; a slip that comes again counts once. Of unknown outcome: repeat it. */
+  uploadSlips(batch: BatchIdentity, part: UploadPart): Promise<void>;
+
+  /** Ends the upload of a batch's slips, or the batch where it balanced. Of unknown outcome: repeat it. */
+  endUpload(batch: BatchIdentity, upload: { readonly count: number; readonly balanced: boolean }): Promise<void>;
 
   /** Calls `listener` with every reply that comes too late. */
   onLateReply(listener: (reply: LateReply) => void): void;

@@ -124,6 +124,19 @@ export const findBankTransaction = (
     .where("trace", "=", trace)
     .executeTakeFirst();
 
+/** The purchase that a payment was approved by. */
+export const approvedPurchase = (
+  store: Store | Transaction,
+  payment: BankTransaction["payment_id"],
+): Promise<BankTransaction | undefined> =>
+  store
+    .selectFrom("bank_transactions")
+    .selectAll()
+    .where("payment_id", "=", payment)
+    .where("kind", "=", "purchase")
+    .where("state", "=", "approved")
+    .executeTakeFirst();
+
 /** Field 39 of its reversal. */
 export const reversalReasonOf = ({ reversal_reason }: BankTransaction): ReversalReason =>
   reversal_reason === "06" || reversal_reason === "A0" ? reversal_reason : "98";

@@ -3,6 +3,14 @@ import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
 import { type PosDialectName, posCodecs } from "@swipewire/protocol/iso8583/pos-codecs";
 import type { PosCodec } from "@swipewire/protocol/iso8583/pos-dialect";
 import { type ResponseCode, responseCodes } from "@swipewire/protocol/iso8583/response-codes";
+import { type SettlementRules, settlementRules } from "@swipewire/protocol/iso8583/settlement-rules";
+import {
+  batchListRequest,
+  batchUploadEndRequest,
+  batchUploadRequest,
+  LISTED_SLIPS,
+  refundUploadRequest,
+} from "@swipewire/protocol/iso8583/unionpay-batch-upload";
 import {
   batchOf,
   echoRequest,
@@ -12,13 +20,7 @@ import {
   signOnRequest,
   type UnionPayMessage,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
-import {
-  batchUploadEndRequest,
-  batchUploadRequest,
-  NO_TOTALS,
-  readTotals,
-  settlementRequest,
-} from "@swipewire/protocol/iso8583/unionpay-settlement";
+import { NO_TOTALS, readTotals, settlementRequest } from "@swipewire/protocol/iso8583/unionpay-settlement";
 import {
   reversalRequest,
   type Transaction,
@@ -53,6 +55,7 @@ import type {
   Slip,
   TransactionIdentity,
   TransactionReply,
+  UploadPart,
 } from "./acquirer.ts";
 import { BankConnection, type BankConnectionOptions } from "./bank-connection.ts";
 import { PendingReplies } from "./pending-replies.ts";
@@ -61,6 +64,8 @@ export interface PosAcquirerOptions extends BankConnectionOptions, PosTerminal {
   readonly keys: KeyStore;
   /** UnionPay's unless told. */
   readonly dialect?: PosDialectName;
+  /** Where the bank wants its batches closed otherwise than its dialect's usually do. */
+  readonly settlement?: Partial<SettlementRules>;
   /** How long a reply may take. After it the outcome is unknown. */
   readonly replyTimeout: Duration;
   /** How long the line may be silent before the bank is asked whether it is there. */
@@ -80,6 +85,7 @@ const AUTHORISATION_CODE = /^[A-Za-z0-9 ]{6}$/;
 export class PosAcquirer implements Acquirer {
   readonly #options: PosAcquirerOptions;
   readonly #codec: PosCodec;
+  readonly #settlement: SettlementRules;
   readonly #connection: BankConnection;
   readonly #pending: PendingReplies<UnionPayMessage>;
   readonly #failures = new Map<string, number>();
@@ -93,7 +99,9 @@ export class PosAcquirer implements Acquirer {
 
   constructor(options: PosAcquirerOptions) {
     this.#options = options;
-    this.#codec = posCodecs[options.dialect ?? "unionpay"];
+    const { dialect = "unionpay" } = options;
+    this.#codec = posCodecs[dialect];
+    this.#settlement = { ...settlementRules[dialect], ...options.settlement };
     this.#pending = new PendingReplies(options.clock);
     this.#connection = new BankConnection(options, {
       up: () => void this.#signOn(),
@@ -156,10 +164,12 @@ export class PosAcquirer implements Acquirer {
   async settle(batch: BatchIdentity & { currency: string }, totals: BatchTotals): Promise<SettlementReply> {
     // All cards count as domestic ones: which are not, the bank knows and the gateway does not.
     const groups = { domestic: totals, foreign: NO_TOTALS };
-    const { fields } = await this.#batchRequest(settlementRequest(this.#options, batch, groups));
-    const { domestic, foreign, domesticResult, foreignResult } = readTotals(fields[48] ?? "");
+    const reply = await this.#batchRequest(settlementRequest(this.#options, batch, groups));
+    const { domestic, foreign, domesticResult, foreignResult } = readTotals(reply.fields[48]);
+    wipeMessage(reply);
     return {
       balanced: domesticResult === "balanced" && foreignResult !== "unbalanced" && foreignResult !== "failed",
+      endAwaited: this.#settlement.endsBalanced,
       totals: {
         debitAmount: domestic.debitAmount + foreign.debitAmount,
         debitCount: domestic.debitCount + foreign.debitCount,
@@ -169,12 +179,36 @@ export class PosAcquirer implements Acquirer {
     };
   }
 
-  async uploadSlip({ kind, ...slip }: Slip): Promise<void> {
-    await this.#batchRequest(batchUploadRequest(this.#options, kind, slip));
+  uploadParts(slips: readonly Slip[]): UploadPart[] {
+    const alone = (slip: Slip): UploadPart => ({ slips: [slip], ownTrace: false });
+    if (this.#settlement.upload === "single") return slips.map(alone);
+    const listed = slips.filter(({ kind }) => kind !== "refund");
+    const lists = Array.from({ length: Math.ceil(listed.length / LISTED_SLIPS) }, (_, i) => ({
+      slips: listed.slice(i * LISTED_SLIPS, (i + 1) * LISTED_SLIPS),
+      ownTrace: true,
+    }));
+    return [...lists, ...slips.filter(({ kind }) => kind === "refund").map(alone)];
   }
 
-  async endUpload(batch: BatchIdentity, count: number): Promise<void> {
-    await this.#batchRequest(batchUploadEndRequest(this.#options, batch, count));
+  async uploadSlips(batch: BatchIdentity, { slips, ownTrace }: UploadPart): Promise<void> {
+    if (ownTrace) {
+      // No card number is kept that could be told.
+      const listed = slips.map(({ trace, amount }) => ({ trace, amount, foreign: false }));
+      await this.#batchRequest(batchListRequest(this.#options, batch, listed));
+      return;
+    }
+    for (const { kind, original, ...slip } of slips) {
+      const asSent = this.#settlement.upload === "list" && original;
+      await this.#batchRequest(
+        asSent
+          ? refundUploadRequest(this.#options, withoutCard({ ...slip, original }))
+          : batchUploadRequest(this.#options, kind, slip),
+      );
+    }
+  }
+
+  async endUpload(batch: BatchIdentity, upload: { count: number; balanced: boolean }): Promise<void> {
+    await this.#batchRequest(batchUploadEndRequest(this.#options, batch, upload));
   }
 
   onLateReply(listener: (reply: LateReply) => void): void {
@@ -193,10 +227,18 @@ export class PosAcquirer implements Acquirer {
   }
 
   async #batchRequest(request: UnionPayMessage): Promise<UnionPayMessage> {
-    this.#checkReady();
-    const reply = await this.#exchange(request, true);
+    let replying: Promise<UnionPayMessage>;
+    try {
+      this.#checkReady();
+      replying = this.#exchange(request, this.#settlement.mac);
+    } finally {
+      wipeMessage(request);
+    }
+    const reply = await replying;
     const code = reply.fields[39] ?? "absent";
-    if (code === "00") return reply;
+    // Some banks answer a settlement by its results alone.
+    const answered = code === "00" || (reply.mti === "0510" && code === "absent" && reply.fields[48] !== undefined);
+    if (answered) return reply;
     if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
     throw new AcquirerRequestRefused({ detail: `MTI ${request.mti}, field 39 is ${code}` });
   }
@@ -280,8 +322,7 @@ export class PosAcquirer implements Acquirer {
       this.#takeLate(bytes, message);
       return;
     }
-    // Network management carries no MAC: a sign-on's reply is what brings the key.
-    if (message.mti.startsWith("08") || this.#macIsRight(bytes, message)) {
+    if (!this.#needsMac(message) || this.#macIsRight(bytes, message)) {
       waiter.resolve(message);
       return;
     }
@@ -289,6 +330,13 @@ export class PosAcquirer implements Acquirer {
     this.#count(cause);
     waiter.reject(new AcquirerOutcomeUnknown({ detail: "wrong MAC", reversalReason: "A0", cause }));
     void this.#signOn();
+  }
+
+  /** Network management carries none: a sign-on's reply is what brings the key. */
+  #needsMac({ mti, fields }: UnionPayMessage): boolean {
+    if (mti.startsWith("08")) return false;
+    const ofBatch = mti === "0510" || mti === "0330";
+    return !ofBatch || this.#settlement.mac || fields[64] !== undefined;
   }
 
   #macIsRight(bytes: Uint8Array, message: UnionPayMessage): boolean {

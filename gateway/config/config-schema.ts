@@ -199,6 +199,16 @@ const AcquirerTls = Type.Object(
   },
 );
 
+/** Where the bank wants its batches closed otherwise than its dialect's usually do. */
+const BatchRules = Type.Object(
+  {
+    mac: Type.Optional(Type.Boolean({ description: "true or false" })),
+    upload: Type.Optional(Type.Enum(["list", "single"], { description: "list or single" })),
+    endsBalanced: Type.Optional(Type.Boolean({ description: "true or false" })),
+  },
+  { additionalProperties: false, description: "an object with some of mac, upload, endsBalanced" },
+);
+
 const Acquirer = Type.Object(
   {
     host,
@@ -211,6 +221,7 @@ const Acquirer = Type.Object(
     tpdu,
     header,
     tls: Type.Optional(AcquirerTls),
+    settlement: Type.Optional(BatchRules),
     replySeconds: seconds(60),
     idleSeconds: seconds(60),
   },

@@ -7,6 +7,7 @@ import { type Clock, Minutes, sleep } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
 import type { Acquirer, GiveBackRequest, ReversalReason, TransactionReply } from "../acquirer/acquirer.ts";
 import {
+  approvedPurchase,
   type BankTransaction,
   findBankTransaction,
   openBatch,
@@ -416,13 +417,7 @@ async function purchaseOf(
   store: Store | Transaction,
   { payment_id }: Pick<RefundRow, "payment_id">,
 ): Promise<BankTransaction> {
-  const purchase = await store
-    .selectFrom("bank_transactions")
-    .selectAll()
-    .where("payment_id", "=", payment_id)
-    .where("kind", "=", "purchase")
-    .where("state", "=", "approved")
-    .executeTakeFirst();
+  const purchase = await approvedPurchase(store, payment_id);
   if (!purchase) throw new RefundOriginalUnknown();
   return purchase;
 }

@@ -2,7 +2,7 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import { type Clock, type Duration, Hours, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import type { Updateable } from "kysely";
 import type { Logger } from "pino";
-import type { Acquirer, BatchIdentity, BatchTotals, ReversibleKind } from "../acquirer/acquirer.ts";
+import type { Acquirer, BatchIdentity, BatchTotals } from "../acquirer/acquirer.ts";
 import { closeBatch, takeTrace } from "../acquirer/bank-transactions.ts";
 import {
   AcquirerRequestRefused,
@@ -16,6 +16,7 @@ import { repeatAfter, unlessAborted } from "../payments/reversals.ts";
 import type { SettlementState, Tables } from "../store/schema.ts";
 import type { Store, Transaction } from "../store/store.ts";
 import { whereabouts } from "../whereabouts.ts";
+import { countUploaded, markUploaded, slipsToUpload } from "./batch-slips.ts";
 import { approvedIn, totalsOf, undecidedIn } from "./batch-totals.ts";
 import { type DailyTime, nextTime } from "./daily-time.ts";
 import { isSettled, ourTotals, type SettlementRow, settledStates } from "./settlement-record.ts";
@@ -40,8 +41,9 @@ const OVERDUE_AFTER = Hours(2);
 
 /**
  * Settles batches that were closed: `closing` (until nothing in it is undecided) -> `comparing` (0500 with the totals) ->
- * `settled`, or `uploading` (0320 of every slip) -> `ending` (0320, the end) -> `different`. Each step is on disk before what
- * follows from it is sent, and everything that is sent may be sent again, so that a crash costs nothing but a repeat.
+ * `uploading` where they are not the bank's (0320 of every slip) -> `ending` (0320, the end) -> `settled` or `different`; a
+ * batch that balances is `settled` at once where the bank awaits no end. Each step is on disk before what follows from it
+ * is sent, and everything that is sent may be sent again, so that a crash costs nothing but a repeat.
  */
 export class Settlements {
   readonly #options: SettlementsOptions;
@@ -210,26 +212,26 @@ export class Settlements {
     if (!totals) throw new SettlementFault({ detail: "no totals" });
     const asked = this.#options.acquirer.settle({ ...identityOf(row), currency: row.currency }, totals);
     const reply = await unlessAborted(asked, this.#closing.signal);
-    return this.#store.transaction().execute((trx) =>
-      this.#move(trx, row, reply.balanced ? "settled" : "uploading", {
-        bank_debit_amount: reply.totals.debitAmount,
-        bank_debit_count: reply.totals.debitCount,
-        bank_credit_amount: reply.totals.creditAmount,
-        bank_credit_count: reply.totals.creditCount,
-      }),
-    );
+    const { balanced, endAwaited, totals: theirs } = reply;
+    return this.#store.transaction().execute(async (trx) => {
+      const ending = balanced && endAwaited && (await takeTrace(trx, this.#clock.now()));
+      return this.#move(trx, row, ending ? "ending" : balanced ? "settled" : "uploading", {
+        ...(ending && { trace: ending.trace }),
+        balanced: balanced ? 1 : 0,
+        bank_debit_amount: theirs.debitAmount,
+        bank_debit_count: theirs.debitCount,
+        bank_credit_amount: theirs.creditAmount,
+        bank_credit_count: theirs.creditCount,
+      });
+    });
   }
 
   async #upload(row: SettlementRow): Promise<SettlementRow> {
-    for (const slip of await approvedIn(this.#store, row.batch)) {
-      const { kind, batch, trace, amount, currency, pin, approval_code, retrieval_reference } = slip;
-      const uploaded = this.#options.acquirer.uploadSlip({
-        kind: kind satisfies ReversibleKind | "refund",
-        ...{ batch, trace, amount, currency, pin: pin === 1 },
-        ...(approval_code !== null && { approvalCode: approval_code }),
-        ...(retrieval_reference !== null && { retrievalReference: retrieval_reference }),
-      });
-      await unlessAborted(uploaded, this.#closing.signal);
+    const { acquirer } = this.#options;
+    for (const part of acquirer.uploadParts(await slipsToUpload(this.#store, row.batch))) {
+      const trace = part.ownTrace ? await this.#newTrace() : (part.slips[0]?.trace ?? 0);
+      await unlessAborted(acquirer.uploadSlips({ batch: row.batch, trace }, part), this.#closing.signal);
+      await markUploaded(this.#store, row.batch, part.slips);
     }
     return this.#store.transaction().execute(async (trx) => {
       const { trace } = await takeTrace(trx, this.#clock.now());
@@ -237,10 +239,22 @@ export class Settlements {
     });
   }
 
+  async #newTrace(): Promise<number> {
+    const { trace } = await this.#store.transaction().execute((trx) => takeTrace(trx, this.#clock.now()));
+    return trace;
+  }
+
   async #endUpload(row: SettlementRow): Promise<SettlementRow> {
-    const slips = await approvedIn(this.#store, row.batch);
-    await unlessAborted(this.#options.acquirer.endUpload(identityOf(row), slips.length), this.#closing.signal);
-    return this.#store.transaction().execute((trx) => this.#move(trx, row, "different", {}));
+    const balanced = row.balanced === 1;
+    const count = await countUploaded(this.#store, row.batch);
+    try {
+      await unlessAborted(this.#options.acquirer.endUpload(identityOf(row), { count, balanced }), this.#closing.signal);
+    } catch (failure) {
+      // Both sides have said the same already: no answer to the end changes that.
+      if (!(balanced && failure instanceof AcquirerRequestRefused)) throw failure;
+      this.#options.logger.warn({ batch: row.batch, ...told(failure) }, "the bank refuses the end of a balanced batch");
+    }
+    return this.#store.transaction().execute((trx) => this.#move(trx, row, balanced ? "settled" : "different", {}));
   }
 
   /** @throws SettlementFault when another process has taken the step */

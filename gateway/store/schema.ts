@@ -147,6 +147,8 @@ export interface Tables {
     bank_date: string | null;
     /** Did the bank approve it after it had been given up? 0 or 1. */
     approved_late: Generated<number>;
+    /** Has the bank taken it in its batch's upload? 0 or 1. */
+    uploaded: Generated<number>;
     /** Of its state. */
     at: Instant;
   };
@@ -198,8 +200,10 @@ export interface Tables {
     /** What closed it: `daily`, `operator`, or `full`. */
     cause: string;
     state: SettlementState;
-    /** Of the settlement message. */
+    /** Of the settlement message, then of the one that ends the batch. */
     trace: Defaulted<number>;
+    /** Are the bank's totals the same? 0 or 1; null before it was asked. */
+    balanced: Defaulted<number>;
     /** What the gateway counted when it asked the bank. */
     our_debit_amount: Defaulted<number>;
     our_debit_count: Defaulted<number>;

@@ -129,6 +129,7 @@ function placeOf(error: unknown, text: string): string {
 /** A value that is not of its type stays text, for the schema to refuse. */
 function fromText(text: string, { type, items }: SchemaNode): unknown {
   if (type === "integer" && /^-?\d+$/.test(text)) return Number(text);
+  if (type === "boolean" && /^(true|false)$/.test(text)) return text === "true";
   if (type !== "array") return text;
   if (items?.type !== "object") {
     return text

@@ -8,10 +8,10 @@ import type { SensitiveBytes } from "../sensitive-bytes.ts";
 export type FieldContent = "n" | "z" | "an" | "ns" | "ans" | "x+n" | "b";
 
 /**
- * What must not be seen in a field, and so how it may be masked. `other` is what no mask is known for, among it whatever
- * two parties agreed to put into a private field.
+ * What must not be seen in a field, and so how it may be masked: in `slips` the card numbers of a batch upload. `other` is
+ * what no mask is known for, among it whatever two parties agreed to put into a private field.
  */
-export type SensitiveContent = "pan" | "track-2" | "track-3" | "other";
+export type SensitiveContent = "pan" | "track-2" | "track-3" | "slips" | "other";
 
 interface FieldBase {
   /** For people. */

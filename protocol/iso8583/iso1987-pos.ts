@@ -60,7 +60,6 @@ const places: readonly Place[] = [
       { constant: `0000${ORIGINAL_REST}` },
     ],
   },
-  { wire: 72, mtis: ["03"], parts: [{ field: 48, at: 0, length: 4 }] },
   { wire: 88, mtis: ["05"], parts: [{ field: 48, at: 0, length: 12, width: 16 }] },
   { wire: 76, mtis: ["05"], parts: [{ field: 48, at: 12, length: 3, width: 10 }] },
   { wire: 86, mtis: ["05"], parts: [{ field: 48, at: 15, length: 12, width: 16 }] },

@@ -39,6 +39,7 @@ export const NETWORK_CODE = {
   signOff: "002",
   settlement: "201",
   batchUploadEnd: "202",
+  balancedEnd: "207",
   echo: "301",
 } as const;
 /** Field 60.1 and 60.2 of messages about the network itself. */

@@ -1,4 +1,5 @@
 import { SettlementTotalsInvalid } from "../errors.ts";
+import { SensitiveBytes } from "../sensitive-bytes.ts";
 import {
   currencyCode,
   messageFrom,
@@ -8,14 +9,10 @@ import {
   six,
   type UnionPayMessage,
 } from "./unionpay-messages.ts";
-import { identityFields, type Original, type Reversible, type TransactionName } from "./unionpay-transactions.ts";
 
 /*
- * Field 48 of a settlement, its results, and the count that ends an upload are as in LiaoYang_POS, named in
- * `unionpay-messages.ts`. Without a source, and decided here: the MAC on 0500 and 0320, which the terminals leave out, and
- * that each transaction of a batch is a message of its own. The terminals send advices and refunds so, and put up to
- * eight others into field 48 (kind n2, trace n6, card number n20, amount n12), which takes card numbers that nobody keeps
- * here; they also end a batch that is balanced, with field 60.3 as 207.
+ * Field 48 of a settlement and its results are as in LiaoYang_POS, named in `unionpay-messages.ts`; how a bank's batches are
+ * closed stands in `settlement-rules.ts`.
  */
 
 /** What went through a batch, in minor units. Voids and refunds are credits; what was reversed is in neither. */
@@ -48,7 +45,8 @@ export interface BatchIdentity {
 /** Of a batch without transactions. */
 export const NO_TOTALS: Totals = { debitAmount: 0, debitCount: 0, creditAmount: 0, creditCount: 0 };
 
-const SETTLEMENT_TYPE = "00";
+/** Field 60.1 of a message about a whole batch. */
+export const BATCH_TYPE = "00";
 const RESULTS: readonly SettlementResult[] = ["not compared", "balanced", "unbalanced", "failed"];
 
 const AMOUNT_DIGITS = 12;
@@ -58,9 +56,9 @@ const RESULT_DIGITS = 1;
 const GROUP_DIGITS = TOTALS_DIGITS + RESULT_DIGITS;
 
 /**
- * 0500, to be built with a MAC: closes a batch with the terminal's totals. The reply's field 39 says that it was taken,
- * its field 48 whether the bank's totals are the same ({@link readTotals}). If they are not, each transaction of the batch
- * follows in a {@link batchUploadRequest}, and a {@link batchUploadEndRequest} after the last.
+ * 0500: closes a batch with the terminal's totals. The reply's field 48 says whether the bank's are the same
+ * ({@link readTotals}). If they are not, the transactions of the batch follow in 0320s, and one that ends them after the
+ * last. Wipe it once it is built.
  * @throws CurrencyUnsupported | SettlementTotalsInvalid | Iso8583LengthInvalid
  */
 export const settlementRequest = (
@@ -72,38 +70,8 @@ export const settlementRequest = (
     11: six(trace),
     48: writeTotals({ ...totals, domesticResult: "not compared", foreignResult: "not compared" }),
     49: currencyCode(currency),
-    60: SETTLEMENT_TYPE + six(batch) + NETWORK_CODE.settlement,
+    60: BATCH_TYPE + six(batch) + NETWORK_CODE.settlement,
     63: OPERATOR,
-  });
-
-/** One transaction of a batch. */
-export type Slip = Reversible & Partial<Pick<Original, "retrievalReference" | "approvalCode">>;
-
-/**
- * 0320, to be built with a MAC: one approved transaction of a batch, under its own trace.
- * @throws CurrencyUnsupported | Iso8583LengthInvalid
- */
-export const batchUploadRequest = (pos: PosTerminal, name: TransactionName, slip: Slip): UnionPayMessage =>
-  messageFrom(pos, "0320", {
-    ...identityFields(name, slip, NETWORK_CODE.settlement),
-    ...(slip.retrievalReference !== undefined && { 37: slip.retrievalReference }),
-    ...(slip.approvalCode !== undefined && { 38: slip.approvalCode }),
-  });
-
-/**
- * 0320, to be built with a MAC: the upload is whole.
- * @param count of its slips, up to 9999
- * @throws Iso8583LengthInvalid
- */
-export const batchUploadEndRequest = (
-  pos: PosTerminal,
-  { trace, batch }: BatchIdentity,
-  count: number,
-): UnionPayMessage =>
-  messageFrom(pos, "0320", {
-    11: six(trace),
-    48: String(count).padStart(4, "0"),
-    60: SETTLEMENT_TYPE + six(batch) + NETWORK_CODE.batchUploadEnd,
   });
 
 /**
@@ -111,8 +79,12 @@ export const batchUploadEndRequest = (
  * @returns 62 digits: for each group of cards its debits and credits, amount (n12) and count (n3), and the result (n1)
  * @throws SettlementTotalsInvalid for a number that is negative, no integer, or longer
  */
-export const writeTotals = (totals: SettlementTotals): string =>
-  writeGroup(totals.domestic, totals.domesticResult) + writeGroup(totals.foreign, totals.foreignResult);
+export const writeTotals = (totals: SettlementTotals): SensitiveBytes =>
+  new SensitiveBytes(
+    new TextEncoder().encode(
+      writeGroup(totals.domestic, totals.domesticResult) + writeGroup(totals.foreign, totals.foreignResult),
+    ),
+  );
 
 const writeGroup = ({ debitAmount, debitCount, creditAmount, creditCount }: Totals, result: SettlementResult) =>
   digits(debitAmount, AMOUNT_DIGITS) +
@@ -131,10 +103,11 @@ function digits(value: number, length: number): string {
 
 /**
  * What {@link writeTotals} wrote.
- * @param field48 of a 0500 or 0510
+ * @param of field 48 of a 0500 or 0510, where it has one
  * @throws SettlementTotalsInvalid
  */
-export function readTotals(field48: string): SettlementTotals {
+export function readTotals(of: SensitiveBytes | undefined): SettlementTotals {
+  const field48 = of?.use((bytes) => String.fromCharCode(...bytes)) ?? "";
   if (!/^\d+$/.test(field48) || field48.length !== 2 * GROUP_DIGITS) {
     throw new SettlementTotalsInvalid({ detail: `${field48.length} of ${2 * GROUP_DIGITS} digits` });
   }

@@ -7,6 +7,7 @@ import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
 import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import { type PosDialectName, posCodecs } from "@swipewire/protocol/iso8583/pos-codecs";
 import type { PosCodec } from "@swipewire/protocol/iso8583/pos-dialect";
+import { settlementRules } from "@swipewire/protocol/iso8583/settlement-rules";
 import {
   asksForEcho,
   asksToSignOff,
@@ -26,6 +27,7 @@ import { type FaultPlan, HELD, LATE, type ReplyFault } from "./amount-rules.ts";
 import { type BankCard, Books } from "./books.ts";
 import { decide } from "./decision.ts";
 import { type Answer, amountOf, keyOf } from "./posting.ts";
+import type { BankSettlement } from "./settlement.ts";
 
 export interface BankOptions {
   readonly cards: readonly BankCard[];
@@ -33,6 +35,8 @@ export interface BankOptions {
   readonly tmk: Uint8Array;
   /** UnionPay's unless told. */
   readonly dialect?: PosDialectName;
+  /** Where it wants batches closed otherwise than its dialect's banks usually do. */
+  readonly settlement?: Partial<BankSettlement>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -75,6 +79,7 @@ class BankHost implements Bank {
   readonly books: Books;
   readonly #options: BankOptions;
   readonly #codec: PosCodec;
+  readonly #settlement: BankSettlement;
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
   /** What is still under way, either way. */
@@ -87,7 +92,9 @@ class BankHost implements Bank {
 
   constructor(options: BankOptions) {
     this.#options = options;
-    this.#codec = posCodecs[options.dialect ?? "unionpay"];
+    const { dialect = "unionpay" } = options;
+    this.#codec = posCodecs[dialect];
+    this.#settlement = { ...settlementRules[dialect], code: true, ...options.settlement };
     this.books = options.books ?? new Books(options.cards);
     this.#server = createServer({ noDelay: true }, (socket) => this.serve(socket));
   }
@@ -161,7 +168,7 @@ class BankHost implements Bank {
     if (keySet) {
       const { 41: terminal = "", 60: asked = "" } = request.fields;
       this.#lines.set(terminal, socket);
-      const batch = this.books.batches.nextAfterSettled(terminal);
+      const batch = this.books.batches.nextAfterClosed(terminal);
       this.#send(
         socket,
         replyTo(request, "00", {
@@ -181,13 +188,13 @@ class BankHost implements Bank {
       throw new BankMessageUnsupported({ detail: `MTI ${request.mti}` });
     }
     const keys = this.#keysOf(request);
-    if (!keys || !macIsRight(bytes, request, (covered) => unionPayMac(keys.mac, covered), this.#codec)) {
+    if (!keys || !this.#isSealedRight(request, bytes, keys)) {
       this.#count(new BankMacInvalid({ detail: `MTI ${request.mti}` }));
       this.#send(socket, replyTo(request, "A0", localTime(at)), keys);
       return;
     }
     const planned = this.#options.plan?.({ mti: request.mti, ...keyOf(request), amount: amountOf(request) });
-    const decided = planned?.request ?? decide(request, keys.pin, this.books, { at, held: false });
+    const decided = planned?.request ?? decide(request, keys.pin, this.books, this.#settlement, { at, held: false });
     switch (decided) {
       case "lose":
         return;
@@ -199,12 +206,20 @@ class BankHost implements Bank {
     }
   }
 
+  #isSealedRight(request: UnionPayMessage, bytes: Uint8Array, keys: WorkingKeys): boolean {
+    const unsealed = BATCH.includes(request.mti) && !this.#settlement.mac && request.fields[64] === undefined;
+    return unsealed || macIsRight(bytes, request, (covered) => unionPayMac(keys.mac, covered), this.#codec);
+  }
+
   /** @param keys that the terminal had when it sent it */
   #hold(socket: Duplex, bytes: Uint8Array, keys: WorkingKeys, reply?: ReplyFault): void {
     this.#later(HELD, () => {
       const request = this.#codec.parse(bytes);
       bytes.fill(0);
-      const decided = decide(request, keys.pin, this.books, { at: this.#options.clock.now(), held: true });
+      const decided = decide(request, keys.pin, this.books, this.#settlement, {
+        at: this.#options.clock.now(),
+        held: true,
+      });
       wipeMessage(request);
       if (typeof decided === "object") this.#deliver(socket, request, decided, reply);
     });
@@ -220,12 +235,13 @@ class BankHost implements Bank {
 
   #deliver(socket: Duplex, request: UnionPayMessage, answer: Answer, planned: ReplyFault = answer.reply): void {
     const { responseCode, fields } = answer;
-    const message = replyTo(request, responseCode, { ...localTime(this.#options.clock.now()), ...fields });
-    const { 41: terminal = "" } = request.fields;
+    const whole = replyTo(request, responseCode, { ...localTime(this.#options.clock.now()), ...fields });
+    const message = request.mti === "0500" && !this.#settlement.code ? withoutCode(whole) : whole;
+    const { 41: terminal = "", 64: mac } = request.fields;
     const send = (reply: UnionPayMessage = message) => {
       // The terminal may have lost its line and signed on again meanwhile.
       const line = socket.destroyed ? this.#lines.get(terminal) : socket;
-      if (line) this.#send(line, reply, this.#keysOf(request));
+      if (line) this.#send(line, reply, mac && this.#keysOf(request));
     };
     switch (planned) {
       case "none":
@@ -286,8 +302,14 @@ class BankHost implements Bank {
   }
 }
 
-/** Messages that carry a MAC: all but those of the network itself. */
-const SEALED: readonly string[] = ["0100", "0200", "0220", "0320", "0400", "0500"];
+/** Messages about a batch, which carry a MAC at some banks. */
+const BATCH: readonly string[] = ["0320", "0500"];
+/** Messages that carry one: all but those of the network itself. */
+const SEALED: readonly string[] = ["0100", "0200", "0220", "0400", ...BATCH];
+
+function withoutCode({ fields: { 39: _, ...fields }, ...message }: UnionPayMessage): UnionPayMessage {
+  return { ...message, fields };
+}
 
 const beijing = new Intl.DateTimeFormat("sv-SE", {
   timeZone: "Asia/Shanghai",

@@ -22,8 +22,8 @@ export interface Batch {
   readonly terminal: string;
   /** Field 60.2. */
   readonly batch: string;
-  /** While it is open, the terminal's slips are awaited. */
-  readonly state: "uploading" | "settled";
+  /** `uploading`: the terminal's slips are awaited; `ending`: it balanced, and only its end is. */
+  readonly state: "uploading" | "ending" | "settled";
   readonly result: SettlementResult;
   /** What the bank counted when the batch was settled. */
   readonly totals: Totals;
@@ -44,15 +44,16 @@ export class Batches {
     return this.#batches.get(`${terminal} ${batch}`);
   }
 
-  isSettled(terminal: string, batch: string): boolean {
-    return this.get(terminal, batch)?.state === "settled";
+  /** Does it take nothing more? */
+  isClosed(terminal: string, batch: string): boolean {
+    return isClosed(this.get(terminal, batch));
   }
 
-  /** The batch after the last one that a terminal settled, six digits; undefined before the first. */
-  nextAfterSettled(terminal: string): string | undefined {
-    const settled = this.all.filter((batch) => batch.terminal === terminal && batch.state === "settled");
-    if (settled.length === 0) return undefined;
-    const last = Math.max(...settled.map(({ batch }) => Number(batch)));
+  /** The batch after the last one that a terminal closed, six digits; undefined before the first. */
+  nextAfterClosed(terminal: string): string | undefined {
+    const closed = this.all.filter((batch) => batch.terminal === terminal && isClosed(batch));
+    if (closed.length === 0) return undefined;
+    const last = Math.max(...closed.map(({ batch }) => Number(batch)));
     return String((last % 999_999) + 1).padStart(6, "0");
   }
 
@@ -60,3 +61,5 @@ export class Batches {
     this.#batches.set(`${batch.terminal} ${batch.batch}`, batch);
   }
 }
+
+const isClosed = (batch: Batch | undefined): boolean => batch !== undefined && batch.state !== "uploading";

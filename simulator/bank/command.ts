@@ -13,6 +13,9 @@ interface BankArguments {
   readonly port: number;
   readonly tmk: string;
   readonly dialect: PosDialectName;
+  readonly settlementMac?: boolean;
+  readonly settlementEnd?: boolean;
+  readonly settlementCode?: boolean;
 }
 
 /** `bank`: the bank host alone, for a gateway that runs elsewhere. A line for each purchase and reversal. */
@@ -24,7 +27,14 @@ export function addBankCommand(program: Command): void {
     .option("--port <number>", "where to listen; 0 takes any free one", listenPort, 8583)
     .option("--tmk <hex>", "terminal master key, 32 hex digits", "44444444444444444444444444444444")
     .addOption(new Option("--dialect <name>", "of its messages").choices(posDialectNames).default("unionpay"))
-    .action(async ({ host, port, tmk, dialect }: BankArguments) => {
+    .option("--settlement-mac", "demand a MAC on settlements and uploads, whatever the dialect")
+    .option("--no-settlement-mac", "take settlements and uploads without a MAC, whatever the dialect")
+    .option("--settlement-end", "await the end of a batch that balanced, whatever the dialect")
+    .option("--no-settlement-end", "await no end of a batch that balanced, whatever the dialect")
+    .option("--no-settlement-code", "answer settlements without field 39")
+    .action(async (options: BankArguments) => {
+      const { host, port, tmk, dialect } = options;
+      const { settlementMac: mac, settlementEnd: endsBalanced, settlementCode: code } = options;
       const key = hexKey("--tmk", tmk, 16);
       const logger = pino({ base: null });
       const bank = await startBank({
@@ -32,6 +42,11 @@ export function addBankCommand(program: Command): void {
         port,
         tmk: key,
         dialect,
+        settlement: {
+          ...(mac !== undefined && { mac }),
+          ...(endsBalanced !== undefined && { endsBalanced }),
+          ...(code !== undefined && { code }),
+        },
         cards: testCards,
         clock: systemClock,
         random: systemRandom,

@@ -7,13 +7,14 @@ import type { Books } from "./books.ts";
 import { checkCard } from "./card-check.ts";
 import { refund, reverse, voidPurchase } from "./giving-back.ts";
 import { type Answer, type Arrival, answer, carryOut, keyOf } from "./posting.ts";
-import { settle, takeUpload } from "./settlement.ts";
+import { type BankSettlement, settle, takeUpload } from "./settlement.ts";
 
 /** Decides on a request whose MAC is right. */
 export function decide(
   request: UnionPayMessage,
   pinKey: TdesKey,
   books: Books,
+  settlement: BankSettlement,
   arrival: Arrival,
 ): Answer | RequestFault {
   const { at } = arrival;
@@ -21,7 +22,7 @@ export function decide(
     case "0400":
       return reverse(request, books, at);
     case "0500":
-      return settle(request, books, at);
+      return settle(request, books, at, settlement);
     case "0320":
       return takeUpload(request, books, at);
   }

@@ -15,7 +15,7 @@ export const voidPurchase = (
 ): Answer | RequestFault =>
   carryOut("void", request, books, arrival, () =>
     check(request, pinKey, books, (purchase) => {
-      if (books.batches.isSettled(purchase.key.terminal, purchase.key.batch)) return "25";
+      if (books.batches.isClosed(purchase.key.terminal, purchase.key.batch)) return "25";
       if (books.givenBack(purchase.key).length > 0) return "12";
       return amountOf(request) === purchase.amount ? undefined : "13";
     }),

@@ -50,7 +50,7 @@ export function carryOut(
   if (books.isReversed(key)) return refuse("12");
   const posted = books.posted(key);
   if (posted) return posted.kind === kind && posted.amount === amount ? repeated(posted) : refuse("94");
-  if (books.batches.isSettled(key.terminal, key.batch)) return refuse("77");
+  if (books.batches.isClosed(key.terminal, key.batch)) return refuse("77");
   if (request.fields[49] !== "156") return refuse("40");
   const { responseCode, ...checked } = check();
   const rule = responseCode === undefined ? amountRule(amount) : ({ kind: "decline", responseCode } as const);

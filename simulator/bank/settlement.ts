@@ -1,29 +1,45 @@
-import { SettlementTotalsInvalid } from "@swipewire/protocol/errors";
+import { BatchUploadInvalid, SettlementTotalsInvalid } from "@swipewire/protocol/errors";
+import type { SettlementRules } from "@swipewire/protocol/iso8583/settlement-rules";
+import { endOfUpload, type ListedSlip, readSlips } from "@swipewire/protocol/iso8583/unionpay-batch-upload";
 import { NETWORK_CODE, networkCodeOf, type UnionPayMessage } from "@swipewire/protocol/iso8583/unionpay-messages";
-import { NO_TOTALS, readTotals, type Totals, writeTotals } from "@swipewire/protocol/iso8583/unionpay-settlement";
+import {
+  NO_TOTALS,
+  readTotals,
+  type SettlementTotals,
+  type Totals,
+  writeTotals,
+} from "@swipewire/protocol/iso8583/unionpay-settlement";
+import { transactionOf } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import type { Instant } from "@swipewire/protocol/time";
 import type { Batch, BatchDifferences, UploadedSlip } from "./batches.ts";
 import type { Books, Posted } from "./books.ts";
 import { type Answer, amountOf, answer, isComplete, keyOf } from "./posting.ts";
 
+/** How the simulated bank has batches closed. An upload is taken in lists, and in messages of one slip each. */
+export interface BankSettlement extends Pick<SettlementRules, "mac" | "endsBalanced"> {
+  /** Has the answer to a settlement a field 39, or its results alone? */
+  readonly code: boolean;
+}
+
 /**
- * Compares a terminal's totals (0500) with the books. All cards are domestic ones here. Balanced, the batch is settled;
- * otherwise its slips are awaited. The answer carries the bank's own totals.
+ * Compares a terminal's totals (0500) with the books. All cards are domestic ones here. Balanced, the batch is settled, or
+ * its end is awaited; otherwise its slips are. The answer carries the bank's own totals.
  */
-export function settle(request: UnionPayMessage, books: Books, at: Instant): Answer {
+export function settle(request: UnionPayMessage, books: Books, at: Instant, rules: BankSettlement): Answer {
   const key = keyOf(request);
   const { terminal, batch } = key;
-  const theirs = totalsOf(request);
+  const theirs = read(() => readTotals(request.fields[48]));
   if (!theirs) {
     books.note("settlement", key, { amount: 0, responseCode: "30" }, at);
     return answer("30");
   }
   const before = books.batches.get(terminal, batch);
-  const totals = before?.state === "settled" ? before.totals : totalsAtBank(books, terminal, batch);
-  const balanced = sameTotals(theirs.domestic, totals) && sameTotals(theirs.foreign, NO_TOTALS);
-  const result = balanced ? "balanced" : "unbalanced";
-  if (before?.state !== "settled") {
-    books.batches.put({ terminal, batch, totals, result, state: balanced ? "settled" : "uploading", slips: [] });
+  const closed = books.batches.isClosed(terminal, batch) ? before : undefined;
+  const totals = closed?.totals ?? totalsAtBank(books, terminal, batch);
+  const result = isBalanced(theirs, totals) ? "balanced" : "unbalanced";
+  if (!closed) {
+    const state = result === "unbalanced" ? "uploading" : rules.endsBalanced ? "ending" : "settled";
+    books.batches.put({ terminal, batch, totals, result, state, slips: before?.slips ?? [] });
   }
   books.note("settlement", key, { amount: totals.debitAmount - totals.creditAmount, responseCode: "00" }, at);
   return answer("00", {
@@ -31,39 +47,52 @@ export function settle(request: UnionPayMessage, books: Books, at: Instant): Ans
   });
 }
 
-/** Takes one slip of a batch that did not balance, or the end of them (0320). A slip that comes twice counts once. */
+const isBalanced = ({ domestic, foreign }: SettlementTotals, totals: Totals) =>
+  sameTotals(domestic, totals) && sameTotals(foreign, NO_TOTALS);
+
+/** Takes slips of a batch that did not balance, or the end of a batch (0320). A slip that comes twice counts once. */
 export function takeUpload(request: UnionPayMessage, books: Books, at: Instant): Answer {
   const key = keyOf(request);
   const batch = books.batches.get(key.terminal, key.batch);
-  const responseCode = batch?.state === "uploading" ? takeSlip(request, batch, books) : repeatedEnd(request, batch);
+  const responseCode = batch ? (read(() => uploadCode(request, batch, books)) ?? "30") : "12";
   books.note("upload", key, { amount: amountOf(request), responseCode }, at);
   return answer(responseCode);
 }
 
-/** The end may come again until its answer arrives; slips do not follow it. @returns field 39 */
-function repeatedEnd(request: UnionPayMessage, batch: Batch | undefined): string {
-  const isEnd = networkCodeOf(request.fields) === NETWORK_CODE.batchUploadEnd;
-  const known = batch?.differences && isEnd && Number(request.fields[48]) === batch.slips.length;
-  return known ? "00" : "12";
+/** @returns field 39 @throws BatchUploadInvalid */
+function uploadCode(request: UnionPayMessage, batch: Batch, books: Books): string {
+  const end = endOfUpload(request);
+  if (end) return takeEnd(end, batch, books);
+  if (batch.state !== "uploading") return "12";
+  const slips = slipsOf(request);
+  if (!slips) return "30";
+  const known = batch.slips.filter(({ trace }) => !slips.some((slip) => slip.trace === trace));
+  books.batches.put({ ...batch, slips: [...known, ...slips] });
+  return "00";
 }
 
-/** @returns field 39 */
-function takeSlip(request: UnionPayMessage, batch: Batch, books: Books): string {
-  const { trace } = keyOf(request);
-  switch (networkCodeOf(request.fields)) {
-    case NETWORK_CODE.settlement: {
-      if (!isComplete(request)) return "30";
-      const others = batch.slips.filter((slip) => slip.trace !== trace);
-      books.batches.put({ ...batch, slips: [...others, { trace, amount: amountOf(request) }] });
-      return "00";
-    }
-    case NETWORK_CODE.batchUploadEnd:
-      if (Number(request.fields[48]) !== batch.slips.length) return "30";
-      books.batches.put({ ...batch, state: "settled", differences: differences(batch, standingIn(books, batch)) });
-      return "00";
-    default:
-      return "30";
-  }
+/** The end may come again until its answer arrives. @returns field 39 */
+function takeEnd(end: { count: number; balanced: boolean }, batch: Batch, books: Books): string {
+  const fits = end.balanced === (batch.result === "balanced") && end.count === batch.slips.length;
+  if (batch.state === "settled") return fits ? "00" : "12";
+  if (!fits) return "30";
+  const found = end.balanced ? {} : { differences: differences(batch, standingIn(books, batch)) };
+  books.batches.put({ ...batch, state: "settled", ...found });
+  return "00";
+}
+
+/** @returns undefined for what is no slip @throws BatchUploadInvalid */
+function slipsOf(request: UnionPayMessage): UploadedSlip[] | undefined {
+  const code = networkCodeOf(request.fields);
+  if (code === NETWORK_CODE.settlement && request.fields[48]) return readSlips(request.fields[48]).map(listed);
+  const asSent = code === NETWORK_CODE.none && transactionOf({ ...request, mti: "0220" }) === "refund";
+  if (!isComplete(request) || !(asSent || code === NETWORK_CODE.settlement)) return undefined;
+  return [{ trace: keyOf(request).trace, amount: amountOf(request) }];
+}
+
+function listed({ trace, amount, cardNumber }: ListedSlip): UploadedSlip {
+  cardNumber?.wipe();
+  return { trace: String(trace).padStart(6, "0"), amount };
 }
 
 function differences({ slips }: Batch, posted: readonly Posted[]): BatchDifferences {
@@ -93,11 +122,12 @@ function totalsAtBank(books: Books, terminal: string, batch: string): Totals {
   };
 }
 
-function totalsOf({ fields }: UnionPayMessage) {
+/** @returns undefined where field 48 cannot be read */
+function read<T>(reading: () => T): T | undefined {
   try {
-    return readTotals(fields[48] ?? "");
+    return reading();
   } catch (error) {
-    if (error instanceof SettlementTotalsInvalid) return undefined;
+    if (error instanceof SettlementTotalsInvalid || error instanceof BatchUploadInvalid) return undefined;
     throw error;
   }
 }

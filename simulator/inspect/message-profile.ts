@@ -8,6 +8,7 @@ import { iso1987, iso1987Binary } from "@swipewire/protocol/iso8583/dialects/iso
 import { unionPay } from "@swipewire/protocol/iso8583/dialects/unionpay";
 import { FRAME_PREFIX } from "@swipewire/protocol/iso8583/framing";
 import { responseCodes } from "@swipewire/protocol/iso8583/response-codes";
+import { type ListedSlip, readSlips } from "@swipewire/protocol/iso8583/unionpay-batch-upload";
 import { transactionOf } from "@swipewire/protocol/iso8583/unionpay-transactions";
 import type { FrameCheck } from "@swipewire/protocol/readers/reader-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
@@ -143,9 +144,31 @@ function masked(bytes: Uint8Array, format: FieldFormat | undefined): string | un
       track.fill(0);
       return mask?.slice(1, -1);
     }
+    case "slips":
+      return isTotals(bytes) ? String.fromCharCode(...bytes) : maskSlips(bytes);
     default:
       return undefined;
   }
+}
+
+/** What else field 48 may hold: totals, or the count that ends an upload. No card number is as short as that, or as long. */
+const isTotals = ({ length }: Uint8Array) => length === 62 || length === 4;
+
+function maskSlips(bytes: Uint8Array): string | undefined {
+  const field48 = SensitiveBytes.copyOf(bytes);
+  try {
+    return readSlips(field48).map(maskSlip).join("; ");
+  } catch {
+    return undefined;
+  } finally {
+    field48.wipe();
+  }
+}
+
+function maskSlip({ trace, amount, foreign, cardNumber }: ListedSlip): string {
+  const card = cardNumber?.use(maskPan);
+  cardNumber?.wipe();
+  return `${foreign ? "foreign " : ""}${trace} ${cardNumber ? (card ?? "[card not shown]") : "no card"} ${amount}`;
 }
 
 const gbk = new TextDecoder("gbk", { fatal: true });

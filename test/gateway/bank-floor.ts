@@ -10,6 +10,8 @@ import { insertPayment, transition } from "@swipewire/gateway/payments/payment-r
 import { Refunds } from "@swipewire/gateway/refunds/refunds";
 import { Settlements, type SettlementsOptions } from "@swipewire/gateway/settlement/settlements";
 import { openStore } from "@swipewire/gateway/store/store";
+import type { PosDialectName } from "@swipewire/protocol/iso8583/pos-codecs";
+import type { SettlementRules } from "@swipewire/protocol/iso8583/settlement-rules";
 import { randomUuid } from "@swipewire/protocol/random";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds } from "@swipewire/protocol/time";
@@ -18,7 +20,7 @@ import { settle } from "../simulated-clock.ts";
 import { acquirer, bank, credit, keyStore, logger, until } from "./acquirer/bank-and-acquirer.ts";
 import { openShopFloor } from "./shop-floor.ts";
 
-type Asked = "voidPurchase" | "refund" | "reverse" | "settle" | "uploadSlip" | "endUpload";
+type Asked = "voidPurchase" | "refund" | "reverse" | "settle" | "uploadSlips" | "endUpload";
 
 /** Where an answer never comes, or is lost: `after` the bank has carried out what was asked. */
 export interface Interruption {
@@ -58,7 +60,8 @@ export class Interrupted implements Acquirer {
   refund: Acquirer["refund"] = (request) => this.#pass("refund", () => this.#inner.refund(request));
   reverse: Acquirer["reverse"] = (...of) => this.#pass("reverse", () => this.#inner.reverse(...of));
   settle: Acquirer["settle"] = (...of) => this.#pass("settle", () => this.#inner.settle(...of));
-  uploadSlip: Acquirer["uploadSlip"] = (slip) => this.#pass("uploadSlip", () => this.#inner.uploadSlip(slip));
+  uploadParts: Acquirer["uploadParts"] = (slips) => this.#inner.uploadParts(slips);
+  uploadSlips: Acquirer["uploadSlips"] = (...of) => this.#pass("uploadSlips", () => this.#inner.uploadSlips(...of));
   endUpload: Acquirer["endUpload"] = (...of) => this.#pass("endUpload", () => this.#inner.endUpload(...of));
   onLateReply: Acquirer["onLateReply"] = (listener) => this.#inner.onLateReply(listener);
   close: Acquirer["close"] = () => this.#inner.close();
@@ -81,20 +84,26 @@ export class Interrupted implements Acquirer {
 
 export type BankFloor = Awaited<ReturnType<typeof openBankFloor>>;
 
+/** How gateway and bank talk to each other. */
+export interface BankChannel {
+  readonly dialect?: PosDialectName;
+  readonly settlement?: SettlementRules;
+}
+
 /** A gateway's back office on a store that outlives the process that uses it, and the simulated bank over TCP. */
-export async function openBankFloor(t: Test) {
+export async function openBankFloor(t: Test, channel: BankChannel = {}) {
   // First, for each call of testdir() empties the folder.
   const keys = await keyStore(t);
   const path = join(t.testdir(), "gateway.sqlite");
   const shop = await openShopFloor({ path });
   const { clock, random, account } = shop;
   t.teardown(() => shop.store.destroy());
-  const host = await bank(t, clock);
+  const host = await bank(t, clock, channel);
 
   /** A process that has just started on the store, signed on to the bank. */
   const startProcess = async (settling: Pick<SettlementsOptions, "daily" | "lookEvery" | "onSettled"> = {}) => {
     const store = await openStore(path);
-    const line = acquirer(t, clock, host.port, keys);
+    const line = acquirer(t, clock, host.port, keys, channel);
     await until(() => line.ready);
     const interrupted = new Interrupted(line);
     const orders = new Orders({ store, clock, random });
@@ -170,6 +179,13 @@ export async function openBankFloor(t: Test) {
       .map(({ payload }) => JSON.parse(payload) as { type: string; data: Record<string, unknown> })
       .filter(({ type }) => type.startsWith("refund."));
 
+  const refundAndWait = async (process: Process, order: string, amount?: number) => {
+    const asked = amount === undefined ? {} : { amount };
+    const { refund } = await process.refunds.request(account.merchant, order, asked, `refund ${order} ${amount}`);
+    await untilState(process, refund.refund, "approved");
+    return refund.refund;
+  };
+
   /** What `settlement run` does. */
   const askToSettle = ({ store }: Process) =>
     store.insertInto("settlement_requests").values({ at: clock.now(), taken_at: null, batch: null }).execute();
@@ -197,6 +213,7 @@ export async function openBankFloor(t: Test) {
     untilState,
     storyOf,
     webhooks,
+    refundAndWait,
     askToSettle,
     settlementOf,
     untilSettlement,

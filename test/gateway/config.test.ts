@@ -137,6 +137,22 @@ t.test("a bank's dialect says whether its messages have an address and a header"
   ]);
 });
 
+t.test("what differs in how a bank has its batches closed may be told", async (t) => {
+  const { settings } = await configFile(t);
+  const withRules = (settlement: unknown) => configFile(t, { acquirer: { ...settings.acquirer, settlement } });
+  const { file } = await withRules({ mac: true, upload: "single" });
+  const environment = {
+    SWIPEWIRE_GATEWAY_ACQUIRER_SETTLEMENT_MAC: "false",
+    SWIPEWIRE_GATEWAY_ACQUIRER_SETTLEMENT_ENDS_BALANCED: "true",
+  };
+  t.same(readConfig({ file, environment }).acquirer.settlement, { mac: false, upload: "single", endsBalanced: true });
+  t.same(problemsOf((await withRules({ mac: "no", upload: "zip", code: true })).file), [
+    "FILE: acquirer.settlement.code: there is no such field; allowed: mac, upload, endsBalanced",
+    'FILE: acquirer.settlement.mac: got "no"; allowed: true or false',
+    'FILE: acquirer.settlement.upload: got "zip"; allowed: list or single',
+  ]);
+});
+
 t.test(
   "TLS to the bank: paths from the file's folder, a certificate only with its key, no way to skip the check",
   async (t) => {

@@ -138,7 +138,8 @@ export class TestBank implements Acquirer {
   voidPurchase = notAsked;
   refund = notAsked;
   settle = notAsked;
-  uploadSlip = notAsked;
+  uploadParts = () => [];
+  uploadSlips = notAsked;
   endUpload = notAsked;
 
   async close(): Promise<void> {}

@@ -100,7 +100,7 @@ t.test("a whole purchase is refunded once its batch is closed", async (t) => {
   await t.resolveMatch(process.acquirer.settle({ batch: Number(batch), trace: 900_000, currency: "CNY" }, totals), {
     balanced: true,
   });
-  t.ok(floor.bank.books.batches.isSettled(terminal, batch), "the bank settled it, and the gateway does not know");
+  t.ok(floor.bank.books.batches.isClosed(terminal, batch), "the bank settled it, and the gateway does not know");
   // The gateway's next batch, so that the refund itself has one that is open.
   await process.store.updateTable("acquirer_sequence").set({ batch: 2 }).execute();
   const { refund } = await process.refunds.request(floor.account.merchant, order, {}, "a");

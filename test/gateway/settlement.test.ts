@@ -6,66 +6,10 @@ import { Hours, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import t from "tap";
 import { settle } from "../simulated-clock.ts";
-import { logLines, withoutPin } from "./acquirer/bank-and-acquirer.ts";
-import { type BankFloor, openBankFloor } from "./bank-floor.ts";
+import { logLines } from "./acquirer/bank-and-acquirer.ts";
+import { openBankFloor } from "./bank-floor.ts";
 
-type Process = Awaited<ReturnType<BankFloor["startProcess"]>>;
 const timeZone = "Asia/Shanghai";
-
-const settledAtBank = ({ bank }: BankFloor, batch: number) =>
-  bank.books.batches.all.find((at) => Number(at.batch) === batch);
-
-async function refundAndWait(floor: BankFloor, process: Process, order: string, amount?: number) {
-  const { refund } = await process.refunds.request(
-    floor.account.merchant,
-    order,
-    amount === undefined ? {} : { amount },
-    `refund ${order} ${amount}`,
-  );
-  await floor.untilState(process, refund.refund, "approved");
-  return refund.refund;
-}
-
-/** A purchase that is on the bank's books alone. */
-async function bankAlone({ bank }: BankFloor, { line }: Process, amount: number) {
-  const reply = await line.charge(withoutPin(amount, { batch: 1, trace: 800_000 }));
-  if (reply.kind !== "approved") throw new Error("declined");
-  return bank.books.standing().length;
-}
-
-t.test("a batch of purchases, a void and a refund balances, and the next one is opened", async (t) => {
-  const floor = await openBankFloor(t);
-  const process = await floor.startProcess();
-  process.settlements.start();
-  const first = await floor.pay(process, 10_00);
-  const second = await floor.pay(process, 20_00);
-  await refundAndWait(floor, process, first.order);
-  await refundAndWait(floor, process, second.order, 5_00);
-  await floor.askToSettle(process);
-  await floor.untilSettlement(process, 1, "settled");
-  t.match(await floor.settlementOf(process, 1), {
-    cause: "operator",
-    our_debit_amount: 30_00,
-    our_debit_count: 2,
-    our_credit_amount: 15_00,
-    our_credit_count: 2,
-    bank_debit_amount: 30_00,
-    bank_debit_count: 2,
-    bank_credit_amount: 15_00,
-    bank_credit_count: 2,
-    last_error: null,
-  });
-  t.match(settledAtBank(floor, 1), { state: "settled", result: "balanced" });
-  const third = await floor.pay(process, 7_00);
-  t.equal(third.batch, 2);
-  const late = await refundAndWait(floor, process, second.order);
-  t.same(await floor.storyOf(process, late), ["requested", "refunding", "approved"]);
-  await floor.agree(t, process, 7_00);
-
-  await floor.askToSettle(process);
-  await floor.untilSettlement(process, 2, "settled");
-  t.match(await floor.settlementOf(process, 2), { our_debit_amount: 7_00, our_credit_amount: 15_00 });
-});
 
 t.test("a request with nothing to settle is answered, and closes nothing", async (t) => {
   const floor = await openBankFloor(t);
@@ -78,68 +22,6 @@ t.test("a request with nothing to settle is answered, and closes nothing", async
   t.equal(request?.batch, null);
   t.equal(await floor.settlementOf(process, 1), undefined);
 });
-
-t.test("a batch that does not balance is uploaded, and both sides' totals are kept", async (t) => {
-  const floor = await openBankFloor(t);
-  const process = await floor.startProcess();
-  process.settlements.start();
-  const { order } = await floor.pay(process, 10_00);
-  await floor.pay(process, 20_00);
-  await refundAndWait(floor, process, order, 1_00);
-  await bankAlone(floor, process, 3_00);
-  await floor.askToSettle(process);
-  await floor.untilSettlement(process, 1, "different");
-  t.match(await floor.settlementOf(process, 1), {
-    our_debit_amount: 30_00,
-    our_debit_count: 2,
-    bank_debit_amount: 33_00,
-    bank_debit_count: 3,
-    bank_credit_count: 1,
-  });
-  const batch = settledAtBank(floor, 1);
-  t.match(batch, { state: "settled", result: "unbalanced", differences: { notAtBank: [], otherAmount: [] } });
-  t.equal(batch?.slips.length, 3);
-  t.same(batch?.differences?.notAtTerminal, ["800000"]);
-  t.ok(logLines.some((line) => line.includes("settlement_different")));
-
-  const report = await reconcile(process.store, { timeZone, now: floor.clock.now() });
-  t.match(report, { differs: true, difference: 3_00, unfounded: [] });
-  t.match(report.batches[0], { batch: 1, state: "different", differs: true, ledger: { debitAmount: 30_00 } });
-});
-
-for (const asked of ["settle", "uploadSlip", "endUpload"] as const) {
-  for (const moment of ["before", "after"] as const) {
-    for (const how of ["hang", "lose"] as const) {
-      t.test(`${how === "hang" ? "a gateway that dies" : "an answer lost"} ${moment} ${asked}`, async (t) => {
-        const floor = await openBankFloor(t);
-        let process = await floor.startProcess();
-        await floor.pay(process, 10_00);
-        await floor.pay(process, 20_00);
-        await bankAlone(floor, process, 3_00);
-        const first = { moment, asked, how } as const;
-        const reached = process.acquirer.interrupt(first);
-        process.settlements.start();
-        await floor.askToSettle(process);
-        await floor.clock.advance(Seconds(15));
-        await reached;
-        if (how === "hang") {
-          await process.crash();
-          process = await floor.startProcess();
-          process.settlements.start();
-        }
-        await floor.untilSettlement(process, 1, "different");
-        const batch = settledAtBank(floor, 1);
-        t.match(batch, {
-          state: "settled",
-          differences: { notAtBank: [], notAtTerminal: ["800000"], otherAmount: [] },
-        });
-        t.equal(batch?.slips.length, 2);
-        t.match(await floor.settlementOf(process, 1), { our_debit_amount: 30_00, bank_debit_amount: 33_00 });
-        t.equal(floor.bank.books.batches.all.length, 1);
-      });
-    }
-  }
-}
 
 t.test("a closed batch waits for what is undecided in it, and says why", async (t) => {
   const floor = await openBankFloor(t);
@@ -268,7 +150,7 @@ t.test("the ledger is reconciled with the bank, and every kind of difference is 
   const { store } = process;
   const { order, payment } = await floor.pay(process, 10_00);
   await floor.pay(process, 20_00);
-  await refundAndWait(floor, process, order, 4_00);
+  await floor.refundAndWait(process, order, 4_00);
   await floor.askToSettle(process);
   await floor.untilSettlement(process, 1, "settled");
   await floor.pay(process, 5_00);

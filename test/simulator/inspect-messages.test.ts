@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { compileDialect } from "@swipewire/protocol/iso8583/codec";
 import { iso1987, iso1987Binary } from "@swipewire/protocol/iso8583/dialects/iso1987";
 import { frame } from "@swipewire/protocol/iso8583/framing";
+import { batchListRequest } from "@swipewire/protocol/iso8583/unionpay-batch-upload";
+import { unionPayCodec } from "@swipewire/protocol/iso8583/unionpay-messages";
+import { NO_TOTALS, settlementRequest } from "@swipewire/protocol/iso8583/unionpay-settlement";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { messageInCharacters, messageKinds, messageProfile } from "@swipewire/simulator/inspect/message-profile";
 import { asJson, asText } from "@swipewire/simulator/inspect/print";
@@ -81,6 +84,36 @@ t.test("a card number is masked, and its check digit looked at", async (t) => {
     { number: 70, value: "301" },
   ]);
   t.same(inspection.warnings, ["field 2: the card number fails the Luhn check"]);
+});
+
+t.test("of a batch upload the slips are shown, their card numbers masked", async (t) => {
+  const pos = { tpdu: "6000000000", header: "603100311003", terminal: "11115007", merchant: "123456789111115" };
+  const cards = ["6224242300000069", "62242423000000690012"].map((card) => SensitiveBytes.copyOf(ascii(card)));
+  const [cardNumber, tooLong] = cards as [SensitiveBytes, SensitiveBytes];
+  const slip = { trace: 41, amount: 128_00, foreign: false };
+  const list = batchListRequest(pos, { trace: 9, batch: 726 }, [
+    { ...slip, cardNumber },
+    { ...slip, foreign: true, cardNumber: tooLong },
+    slip,
+  ]);
+  const inspection = unionPay(unionPayCodec.build(list), {});
+  const value = "41 622424******0069 12800; foreign 41 [card not shown] 12800; 41 no card 12800";
+  t.match(
+    inspection.message?.filter(({ number }) => number === 48),
+    [{ value }],
+  );
+  const settlement = settlementRequest(
+    pos,
+    { trace: 9, batch: 726, currency: "CNY" },
+    { domestic: NO_TOTALS, foreign: NO_TOTALS },
+  );
+  const totals = unionPay(unionPayCodec.build(settlement), {});
+  t.match(
+    totals.message?.filter(({ number }) => number === 48),
+    [{ value: "0".repeat(62) }],
+  );
+  const neither = { ...list, fields: { 48: SensitiveBytes.copyOf(ascii("6224242300000069")) } };
+  t.match(unionPay(unionPayCodec.build(neither), {}).message, [{ number: 48, value: undefined }]);
 });
 
 t.test("a broken message is shown as far as it goes, and every check that could be made", async (t) => {

