@@ -73,6 +73,37 @@ for (const dialect of suiteDialects) {
       return { clock, acquirer: acquirer(t, clock, port, await keyStore(t), { dialect, idleAfter }) };
     }
 
+    t.test("where settlements carry a MAC, an answer to one without is not believed", async (t) => {
+      const bank = await unrulyBank(t, (request) => frame(codec.build(replyTo(request, "00"))));
+      const keys = await keyStore(t);
+      const line = acquirer(t, new SimulatedClock(), bank.port, keys, { dialect, settlement: { mac: true } });
+      await until(() => line.ready);
+      const totals = { debitAmount: 0, debitCount: 0, creditAmount: 0, creditCount: 0 };
+      await t.rejects(line.settle({ trace: 1, batch: 1, currency: "CNY" }, totals), {
+        code: "acquirer_outcome_unknown",
+        cause: { code: "acquirer_mac_invalid" },
+      });
+    });
+
+    t.test("an answer to a settlement needs results, or a code that says why not", async (t) => {
+      const answers: UnionPayFields[] = [{}, { 39: "00" }, { 39: "12" }];
+      const bank = await unrulyBank(t, (request) => {
+        const { 39: _, ...fields } = replyTo(request, "00").fields;
+        return frame(codec.build({ ...replyTo(request, "00"), fields: { ...fields, ...answers.shift() } }));
+      });
+      const keys = await keyStore(t);
+      const line = acquirer(t, new SimulatedClock(), bank.port, keys, { dialect, settlement: { mac: false } });
+      await until(() => line.ready);
+      const settle = (trace: number) =>
+        line.settle(
+          { trace, batch: 1, currency: "CNY" },
+          { debitAmount: 0, debitCount: 0, creditAmount: 0, creditCount: 0 },
+        );
+      await t.rejects(settle(1), { code: "acquirer_request_refused", message: /absent/ });
+      await t.rejects(settle(2), { code: "settlement_totals_invalid" });
+      await t.rejects(settle(3), { code: "acquirer_request_refused", message: /12/ });
+    });
+
     t.test("a reply in single bytes is a reply", async (t) => {
       const bank = await unrulyBank(t, (request, socket) => {
         void (async () => {
