@@ -32,6 +32,13 @@ export class ReaderProfileUnfit extends failure("reader_profile_unfit", {
   todo: "Report its vendor and product number; use another reader until then.",
 }) {}
 
+export class ReaderUnanswering extends failure("reader_unanswering", {
+  what: "A reader did not say which of its model's two formats it sends.",
+  means:
+    "It is taken for the one that its profile names. If that is wrong, its swipes are refused as frames of another kind.",
+  todo: "Plug it in again. If its swipes are refused, give it a profile of its own in the daemon's config, with what it sends as family.",
+}) {}
+
 export class ReaderSearchFailed extends failure("reader_search_failed", {
   what: "The system does not tell what is plugged in, or not when that changes.",
   means: "Readers are found late or not at all; the daemon keeps looking.",

@@ -1,7 +1,8 @@
 import { idText, isBuiltIn, profileOf, type ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import { questionOf } from "@swipewire/protocol/readers/reader-questions";
 import type { DaemonConfig } from "../config/config-schema.ts";
 import type { PluggedDevice } from "../readers/device-source.ts";
-import { recognise } from "../readers/profile-match.ts";
+import { matchedBy, recognise } from "../readers/profile-match.ts";
 import type { Finding } from "./finding.ts";
 
 export interface ReaderCheck {
@@ -33,7 +34,7 @@ export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
       if (!recognised.some((reader) => reader.device === device)) {
         return { subject, verdict: "good", says: `${shown}: another face of a reader of this list` };
       }
-      const says = `${shown}: ${profile.name}${isBuiltIn(profile) ? "" : ", of the config"}, by its ${reasonOf(profile)}`;
+      const says = `${shown}: ${profile.name}${isBuiltIn(profile) ? "" : ", of the config"}, by its ${matchedBy(profile)}${isAsked(profile, device) ? ", and asked which format it sends" : ""}`;
       const file = fileOf(device);
       if (await mayOpen(file)) return { subject, verdict: "good", says: `${says}; ${file} can be opened` };
       return { subject, verdict: "bad", says: `${says}; ${file} may not be opened by this user`, todo: RULES };
@@ -64,12 +65,9 @@ async function librariesFinding({ loadLibraries }: ReaderCheck): Promise<Finding
   }
 }
 
-const idsOf = ({ vendorId, productId }: PluggedDevice) => [vendorId, productId].map(idText).join(":");
+const isAsked = (profile: ReaderProfile, { shownAs }: PluggedDevice) => questionOf(profile, shownAs) !== undefined;
 
-function reasonOf({ vendorId, productId }: ReaderProfile): string {
-  if (vendorId === undefined) return "usage page";
-  return productId === undefined ? "vendor id" : "product id";
-}
+const idsOf = ({ vendorId, productId }: PluggedDevice) => [vendorId, productId].map(idText).join(":");
 
 /** A keyboard is taken by the device itself, as the kernel names it under /dev/bus/usb. */
 function fileOf({ shownAs, address }: PluggedDevice): string {

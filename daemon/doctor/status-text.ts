@@ -19,9 +19,23 @@ export function statusText(status: TerminalStatus): string {
   return lines.join("\n");
 }
 
-function readerLines({ name, family, port, connected, since, lastDisconnect, problem }: ReaderStatus): string[] {
+function readerLines(reader: ReaderStatus): string[] {
+  const { name, family, port, connected, since, lastDisconnect, problem } = reader;
   const place = port !== undefined && !name.endsWith(port) ? `, port ${port}` : "";
   const state = connected ? `connected since ${since}` : (problem ?? "not connected");
   const last = lastDisconnect ? [`    last went at ${lastDisconnect.at}: ${lastDisconnect.reason}`] : [];
-  return [`  ${name} (${family}${place})`, `    ${state}`, ...last];
+  return [`  ${name} (${family}${place})`, `    ${state}`, ...recognitionLine(reader), ...last];
+}
+
+const ASKED = {
+  answered: "and its answer",
+  silent: "and it did not answer which format it sends",
+  unclear: "and its answer did not tell which format it sends",
+} as const;
+
+function recognitionLine({ profile, recognised }: ReaderStatus): string[] {
+  if (profile === undefined || !recognised) return [];
+  const { by, asked, says } = recognised;
+  const answer = asked ? `, ${ASKED[asked]}${says === undefined ? "" : ` (${says})`}` : "";
+  return [`    taken for ${profile}, by its ${by}${answer}`];
 }

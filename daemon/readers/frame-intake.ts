@@ -17,12 +17,15 @@ export interface IntakeListener {
   misread(failure: SwipewireError): void;
 }
 
-/** What a reader that was found was taken for, and where it is plugged in. */
-export type ReaderPlace = Required<Pick<ReaderStatus, "profile" | "port">>;
+/** What a reader that was found was taken for and why, and where it is plugged in. */
+export type ReaderPlace = Required<Pick<ReaderStatus, "profile" | "port" | "recognised">>;
 
 export interface FinderListener {
-  /** The transport was not opened yet; it is closed by the finder. */
-  found(transport: ReaderTransport, place: ReaderPlace): void;
+  /**
+   * The transport was not opened yet; it is closed by the finder.
+   * @param place as it is known so far: more is when the transport has connected
+   */
+  found(transport: ReaderTransport, place: () => ReaderPlace): void;
   /** A reader that no transport can be made for; told once while it is plugged in. */
   unfit(reader: Pick<ReaderStatus, "name" | "family">, place: ReaderPlace, failure: SwipewireError): void;
 }
@@ -93,12 +96,17 @@ export class FrameIntake {
     await Promise.all([...transports.map((transport) => transport.close()), finder?.close()]);
   }
 
-  #listenTo(transport: ReaderTransport, listener: IntakeListener, place?: ReaderPlace): void {
+  #listenTo(transport: ReaderTransport, listener: IntakeListener, place?: () => ReaderPlace): void {
     const { name } = transport;
-    const { family } = transport.codec;
-    const facts = { reader: name, family };
+    const facts = () => ({ reader: name, family: transport.codec.family });
     const { lastDisconnect } = this.#known.get(name) ?? {};
-    this.#remember({ name, family, ...place, connected: false, ...(lastDisconnect && { lastDisconnect }) });
+    this.#remember({
+      name,
+      family: transport.codec.family,
+      ...place?.(),
+      connected: false,
+      ...(lastDisconnect && { lastDisconnect }),
+    });
     const conduct = new Conduct(this.#options.clock);
     const judge = (wasFrame: boolean) => {
       const fault = transport.isolate && conduct.take(wasFrame);
@@ -106,13 +114,18 @@ export class FrameIntake {
     };
     transport.open({
       connected: () => {
-        this.#logger.info(facts, "reader connected");
-        this.#note(name, ({ problem, ...known }) => ({ ...known, connected: true, since: this.#now() }));
+        const { family } = transport.codec;
+        const { recognised } = place?.() ?? {};
+        const { asked, says } = recognised ?? {};
+        this.#logger.info({ ...facts(), ...(asked && { asked }), ...(says && { says }) }, "reader connected");
+        const since = this.#now();
+        const found = recognised && { recognised };
+        this.#note(name, ({ problem, ...known }) => ({ ...known, family, ...found, connected: true, since }));
         this.#connected.add(transport);
         this.#announce(listener);
       },
       disconnected: (reason) => {
-        this.#logger.info({ ...facts, reason }, "reader disconnected");
+        this.#logger.info({ ...facts(), reason }, "reader disconnected");
         const at = this.#now();
         this.#note(name, (known) => ({ ...known, connected: false, since: at, lastDisconnect: { reason, at } }));
         conduct.forget();
@@ -125,7 +138,7 @@ export class FrameIntake {
         judge(false);
       },
       unavailable: ({ code, message }) => {
-        this.#logger.warn({ ...facts, code }, message);
+        this.#logger.warn({ ...facts(), code }, message);
         this.#note(name, (known) => ({ ...known, problem: code }));
       },
     });

@@ -1,3 +1,4 @@
+import type { Recognition } from "@swipewire/protocol/messages/terminal-status";
 import { profileOf, type ReaderProfile, rankOf, readerProfiles } from "@swipewire/protocol/readers/profiles";
 import type { PluggedDevice } from "./device-source.ts";
 
@@ -5,6 +6,12 @@ import type { PluggedDevice } from "./device-source.ts";
 export interface RecognisedReader {
   readonly device: PluggedDevice;
   readonly profile: ReaderProfile;
+}
+
+/** By which of its ids a profile fits a device. */
+export function matchedBy({ vendorId, productId }: ReaderProfile): Recognition["by"] {
+  if (vendorId === undefined) return "usage page";
+  return productId === undefined ? "vendor id" : "product id";
 }
 
 /** The operator's profiles and the built-in ones. */

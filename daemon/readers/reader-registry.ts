@@ -6,16 +6,18 @@ import { hidMsr, MSR_USAGE_PAGE } from "@swipewire/protocol/readers/hid-msr";
 import { parseReportDescriptor } from "@swipewire/protocol/readers/hid-report-descriptor";
 import { type ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
 import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
+import { questionOf } from "@swipewire/protocol/readers/reader-questions";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import { ReaderProfileUnfit, ReaderSearchFailed } from "../errors.ts";
+import { ReaderProfileUnfit, ReaderSearchFailed, ReaderUnanswering } from "../errors.ts";
+import { type Asked, askReader, recognition } from "../transports/ask-reader.ts";
 import type { ReaderTransport } from "../transports/reader-transport.ts";
 import { paddedReports, type ReportFrames, typedReports, wholeReports } from "../transports/report-frames.ts";
-import { ReportTransport } from "../transports/report-transport.ts";
+import { type ReportDevice, ReportTransport, type Speech } from "../transports/report-transport.ts";
 import { SerialTransport } from "../transports/serial.ts";
 import type { DeviceSource, PluggedDevice } from "./device-source.ts";
 import type { FinderListener, ReaderFinder } from "./frame-intake.ts";
-import { recognise } from "./profile-match.ts";
+import { matchedBy, recognise } from "./profile-match.ts";
 
 /** Events may be missed, and come before a driver has made the device's file. */
 const POLL = Seconds(2);
@@ -155,10 +157,17 @@ export class ReaderRegistry implements ReaderFinder {
 
   #appear(key: string, device: PluggedDevice, profile: ReaderProfile): void {
     const name = this.#nameOf(device, profile);
-    const place = { profile: profile.name, port: device.port };
+    const by = matchedBy(profile);
+    const place = { profile: profile.name, port: device.port, recognised: recognition(by) };
+    const told = (asked: Asked) => {
+      place.recognised = recognition(by, asked);
+      if (asked.outcome === "answered") return;
+      const { code, message } = new ReaderUnanswering();
+      this.#options.logger.warn({ reader: name, code, outcome: asked.outcome, says: asked.says }, message);
+    };
     let transport: ReaderTransport;
     try {
-      transport = this.#transportFor(device, profile, name);
+      transport = this.#transportFor(device, profile, name, told);
     } catch (error) {
       if (!(error instanceof SwipewireError)) throw error;
       const ids = [device.vendorId, device.productId].map((id) => id.toString(16).padStart(4, "0")).join(":");
@@ -168,7 +177,7 @@ export class ReaderRegistry implements ReaderFinder {
       return;
     }
     this.#plugged.set(key, { device, name, transport });
-    this.#listener?.found(transport, place);
+    this.#listener?.found(transport, () => ({ ...place }));
   }
 
   /** By its serial number; by its port where it has none, or where one with the same number is here already. */
@@ -178,19 +187,34 @@ export class ReaderRegistry implements ReaderFinder {
     return bySerial && !taken ? bySerial : `${profile.name}, port ${port}`;
   }
 
-  #transportFor(device: PluggedDevice, profile: ReaderProfile, name: string): ReaderTransport {
+  #transportFor(
+    device: PluggedDevice,
+    profile: ReaderProfile,
+    name: string,
+    told: (asked: Asked) => void,
+  ): ReaderTransport {
     const { clock, random, source, serial = (options) => new SerialTransport(options) } = this.#options;
     const { address, shownAs, reportDescriptor } = device;
     const family = familyOf(profile, device);
+    const question = questionOf(profile, shownAs);
     if (shownAs === "serial") {
       const baudRate = profile.baudRate ?? FACTORY_BAUD_RATE;
-      return serial({ path: address, baudRate, name, family: streamed(family), clock, random });
+      const asking = question && { question, told };
+      return serial({ path: address, baudRate, name, family: streamed(family), clock, random, ...asking });
     }
     const codec = family === "hid-msr" ? hidMsr(reportDescriptor ?? new Uint8Array()) : readerFamilies[family];
+    const speech: Speech = { codec, frames: framesOf(family, device) };
+    const ask = async ({ exchange }: ReportDevice, signal: AbortSignal): Promise<Speech> => {
+      const asked: Asked =
+        question && exchange ? await askReader(question, exchange, clock, signal) : { outcome: "silent" };
+      if (!signal.aborted) told(asked);
+      if (asked.outcome !== "answered" || asked.family === family) return speech;
+      return { codec: readerFamilies[asked.family], frames: framesOf(asked.family, device) };
+    };
     return new ReportTransport({
       name,
-      codec,
-      frames: framesOf(family, device),
+      ...speech,
+      ...(question && { ask }),
       open: (listener) => source.open(device, listener),
       present: async () => (await this.#scan()).some((other) => keyOf(other) === keyOf(device)),
       clock,

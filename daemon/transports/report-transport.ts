@@ -13,6 +13,14 @@ import type { ReportFrames } from "./report-frames.ts";
 /** An open device that sends reports, or packets. */
 export interface ReportDevice {
   close(): Promise<void>;
+  /** Sends a command in a feature report. @returns the device's answer; rejects where it has no such reports, or refuses */
+  exchange?(request: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What a reader sends, and how its reports become frames. */
+export interface Speech {
+  readonly codec: ReaderCodec;
+  readonly frames: ReportFrames;
 }
 
 /** Who hears of a device. The report is the listener's, to overwrite. `failed` is told once, and nothing after it. */
@@ -26,10 +34,10 @@ const CUT_OFF = Seconds(1);
 /** A reader that stayed for less is opened more slowly each time. */
 const STAYED = Seconds(10);
 
-export interface ReportOptions {
+export interface ReportOptions extends Speech {
   readonly name: string;
-  readonly codec: ReaderCodec;
-  readonly frames: ReportFrames;
+  /** Asks a device that was opened what it sends, where that may be another thing than the options say. */
+  readonly ask?: (device: ReportDevice, signal: AbortSignal) => Promise<Speech>;
   /** May take long, as where an input gives nothing; it ends soon after the signal, by a device or a failure. */
   readonly open: (listener: ReportListener, signal: AbortSignal) => Promise<ReportDevice>;
   /** Is the device still plugged in? Asked when it fails. */
@@ -40,9 +48,11 @@ export interface ReportOptions {
 
 /** A USB reader that is read by reports or packets: HID, or an endpoint that no driver of the system claims. */
 export class ReportTransport implements ReaderTransport {
-  readonly codec: ReaderCodec;
   readonly name: string;
   readonly #options: ReportOptions;
+  #speech: Speech;
+  /** It is being asked: what it sends meanwhile is of a kind that is not known yet. */
+  #asking = false;
   #listener: ReaderListener | undefined;
   #device: ReportDevice | undefined;
   #opening: { readonly withdrawal: AbortController; readonly over: Promise<void> } | undefined;
@@ -59,7 +69,11 @@ export class ReportTransport implements ReaderTransport {
     this.#options = options;
     this.#isolation = new Isolation(options);
     this.name = options.name;
-    this.codec = options.codec;
+    this.#speech = options;
+  }
+
+  get codec(): ReaderCodec {
+    return this.#speech.codec;
   }
 
   open(listener: ReaderListener): void {
@@ -92,11 +106,13 @@ export class ReportTransport implements ReaderTransport {
   async #openOnce(signal: AbortSignal): Promise<void> {
     const spell = ++this.#spell;
     const isCurrent = () => this.#spell === spell;
+    const { ask } = this.#options;
+    this.#asking = ask !== undefined;
     let device: ReportDevice;
     try {
       const listener: ReportListener = {
         report: (bytes) => {
-          if (isCurrent()) this.#take(bytes);
+          if (isCurrent() && !this.#asking) this.#take(bytes);
           bytes.fill(0);
         },
         failed: () => {
@@ -115,11 +131,14 @@ export class ReportTransport implements ReaderTransport {
       this.#openLater();
       return;
     }
+    const speech = ask && isCurrent() ? await ask(device, signal) : this.#speech;
     if (!isCurrent()) {
-      // Closed while it was being opened.
+      // Closed, or failed, while it was being opened or asked.
       await device.close();
       return;
     }
+    this.#speech = speech;
+    this.#asking = false;
     this.#device = device;
     this.#told = false;
     this.#connectedAt = this.#options.clock.now();
@@ -148,7 +167,7 @@ export class ReportTransport implements ReaderTransport {
   async #letGo(): Promise<void> {
     this.#spell++;
     this.#cutOff?.cancel();
-    this.#options.frames.wipe();
+    this.#speech.frames.wipe();
     const device = this.#device;
     this.#device = undefined;
     this.#opening?.withdrawal.abort();
@@ -162,7 +181,8 @@ export class ReportTransport implements ReaderTransport {
   }
 
   #take(report: Uint8Array): void {
-    const { frames, clock } = this.#options;
+    const { clock } = this.#options;
+    const { frames } = this.#speech;
     this.#cutOff?.cancel();
     this.#cutOff = clock.after(CUT_OFF, () => this.#hand(frames.flush()));
     this.#hand(frames.push(report));

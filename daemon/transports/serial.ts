@@ -7,12 +7,15 @@ import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import { frameStream, type StreamFamily } from "@swipewire/protocol/readers/frame-streams";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
+import type { ReaderQuestion } from "@swipewire/protocol/readers/reader-questions";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import type { SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
+import { type Asked, askReader } from "./ask-reader.ts";
 import { Isolation } from "./isolation.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
+import { SerialAnswers } from "./serial-answers.ts";
 import { serialPort } from "./serial-port.ts";
 
 /** Track 1 has 79 characters, track 3 has 107 (ISO 7813, ISO 4909); readers that send all in one line stay under 240. */
@@ -23,13 +26,18 @@ const QUIET = Millis(100);
 /** A line or frame that nothing is added to for this long was cut off: it is no use, and may hold a card. */
 const CUT_OFF = Seconds(1);
 
-type Port = ReturnType<typeof serialPort> | SerialPortMock;
+export type Port = ReturnType<typeof serialPort> | SerialPortMock;
 
 export interface SerialOptions {
   readonly path: string;
   readonly baudRate: number;
   readonly name: string;
+  /** What the reader sends, or is taken to send where it is asked and does not answer. */
   readonly family: StreamFamily;
+  /** Asked each time the port was opened. */
+  readonly question?: ReaderQuestion;
+  /** What came of asking. */
+  readonly told?: (asked: Asked) => void;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the port, unopened; the system's unless given. */
@@ -38,9 +46,9 @@ export interface SerialOptions {
 
 /** A reader on a serial port or a pty. Opens the port again, with growing pauses, whenever it goes away. */
 export class SerialTransport implements ReaderTransport {
-  readonly codec: ReaderCodec;
   readonly name: string;
   readonly #options: SerialOptions;
+  #family: StreamFamily;
   #listener: ReaderListener | undefined;
   #port: Port | undefined;
   #lines: Buffer[] = [];
@@ -48,13 +56,18 @@ export class SerialTransport implements ReaderTransport {
   #cutOff: Timer | undefined;
   #retry: Timer | undefined;
   #failures = 0;
+  #connected = false;
   readonly #isolation: Isolation;
 
   constructor(options: SerialOptions) {
     this.#options = options;
     this.#isolation = new Isolation(options);
     this.name = options.name;
-    this.codec = readerFamilies[options.family];
+    this.#family = options.family;
+  }
+
+  get codec(): ReaderCodec {
+    return readerFamilies[this.#family];
   }
 
   open(listener: ReaderListener): void {
@@ -80,7 +93,8 @@ export class SerialTransport implements ReaderTransport {
     const port = this.#port;
     this.#port = undefined;
     if (!port?.isOpen) return;
-    const listener = this.#listener;
+    const listener = this.#connected ? this.#listener : undefined;
+    this.#connected = false;
     const closed = new Promise<void>((resolve) => port.close(() => resolve()));
     if (reason === "isolated") listener?.disconnected(reason);
     await closed;
@@ -88,9 +102,12 @@ export class SerialTransport implements ReaderTransport {
   }
 
   #tryOpen(): void {
-    const { path, baudRate, port: make = serialPort } = this.#options;
+    const { path, baudRate, question, port: make = serialPort } = this.#options;
     const port = make({ path, baudRate, autoOpen: false });
     this.#port = port;
+    // Without a listener for data the package reports no close either. Errors are followed by a close.
+    const answers = question && new SerialAnswers(port, question);
+    let forget = answers ? () => void answers.end().fill(0) : this.#take(port);
     port.open((error) => {
       if (this.#port !== port) {
         // Closed while it was being opened.
@@ -103,19 +120,46 @@ export class SerialTransport implements ReaderTransport {
         return;
       }
       this.#failures = 0;
-      this.#listener?.connected();
+      if (!question || !answers) {
+        this.#connect();
+        return;
+      }
+      void this.#ask(question, answers).then((asked) => {
+        if (this.#port !== port || !port.isOpen) return;
+        const early = answers.end();
+        forget = this.#take(port);
+        this.#options.told?.(asked);
+        this.#connect();
+        // What was no answer may be a card.
+        if (asked.outcome !== "answered" && early.length > 0) port.emit("data", early);
+      });
     });
-    // Without a listener for data the package reports no close either. Errors are followed by a close.
-    const { family } = this.#options;
-    const forget = family === "ascii" ? this.#takeLines(port) : this.#takeFrames(port, family);
     port.on("error", () => {});
     port.on("close", () => {
       this.#cutOff?.cancel();
       forget();
       if (this.#port !== port) return;
-      this.#listener?.disconnected("unplugged");
+      if (this.#connected) this.#listener?.disconnected("unplugged");
+      this.#connected = false;
       this.#openLater();
     });
+  }
+
+  async #ask(question: ReaderQuestion, answers: SerialAnswers): Promise<Asked> {
+    const asked = await askReader(question, (request) => answers.exchange(request), this.#options.clock);
+    this.#family = asked.outcome === "answered" ? asked.family : this.#options.family;
+    return asked;
+  }
+
+  #connect(): void {
+    this.#connected = true;
+    this.#listener?.connected();
+  }
+
+  /** @returns what forgets the line or frame that was begun */
+  #take(port: Port): () => void {
+    const family = this.#family;
+    return family === "ascii" ? this.#takeLines(port) : this.#takeFrames(port, family);
   }
 
   #openLater(): void {

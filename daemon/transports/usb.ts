@@ -1,3 +1,5 @@
+import { parseReportDescriptor, reportLength } from "@swipewire/protocol/readers/hid-report-descriptor";
+import type { Device } from "usb";
 import { readReports } from "./endpoint-reports.ts";
 import type { ReportDevice, ReportListener } from "./report-transport.ts";
 
@@ -31,6 +33,7 @@ export async function openKeyboard(address: string, listener: ReportListener): P
     if (!endpoint) throw new Error("no endpoint towards the host");
     const end = readReports(endpoint as import("usb").InEndpoint, listener);
     return {
+      exchange: (request) => exchangeFeature(device, interfaceNumber, request),
       async close() {
         await end();
         await claimed.releaseAsync().catch(() => {});
@@ -46,6 +49,38 @@ export async function openKeyboard(address: string, listener: ReportListener): P
     device.close();
     throw error;
   }
+}
+
+/** HID 1.11, 7.1.1 and 7.2: requests to an interface, on the control endpoint. */
+const TO_INTERFACE = 0x21;
+const FROM_INTERFACE = 0xa1;
+const STANDARD_FROM_INTERFACE = 0x81;
+const GET_DESCRIPTOR = 6;
+const GET_REPORT = 1;
+const SET_REPORT = 9;
+const REPORT_DESCRIPTOR = 0x2200;
+const FEATURE_REPORT = 0x0300;
+const LONGEST_DESCRIPTOR = 4096;
+/** Milliseconds. A reader that is busy holds a request up. */
+const CONTROL_TIMEOUT = 900;
+
+/** Sends a command in a feature report as long as the device's descriptor says, and gets the answer. */
+async function exchangeFeature(device: Device, interfaceNumber: number, request: Uint8Array): Promise<Uint8Array> {
+  device.timeout = CONTROL_TIMEOUT;
+  const control = (type: number, code: number, value: number, dataOrLength: Buffer | number) =>
+    new Promise<Buffer>((resolve, reject) => {
+      device.controlTransfer(type, code, value, interfaceNumber, dataOrLength, (error, data) => {
+        if (error) reject(error);
+        else resolve(Buffer.isBuffer(data) ? data : Buffer.alloc(0));
+      });
+    });
+  const descriptor = await control(STANDARD_FROM_INTERFACE, GET_DESCRIPTOR, REPORT_DESCRIPTOR, LONGEST_DESCRIPTOR);
+  const length = reportLength(parseReportDescriptor(descriptor), "feature", 0);
+  if (length < request.length) throw new Error("no feature report for commands");
+  const report = Buffer.alloc(length);
+  report.set(request);
+  await control(TO_INTERFACE, SET_REPORT, FEATURE_REPORT, report);
+  return control(FROM_INTERFACE, GET_REPORT, FEATURE_REPORT, length);
 }
 
 /** Tells of every USB device that comes or goes. @returns what ends it */

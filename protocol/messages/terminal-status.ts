@@ -14,6 +14,16 @@ export const DisconnectReason = Type.Union([
 ]);
 export type DisconnectReason = Type.Static<typeof DisconnectReason>;
 
+/** How a reader that was found was told: by its ids, and, where these leave two families open, by its answer. */
+export const Recognition = strict({
+  by: Type.Union([Type.Literal("usage page"), Type.Literal("product id"), Type.Literal("vendor id")]),
+  /** Absent where its ids were enough. Where it gave no answer, or none that says which, it is taken for the profile's. */
+  asked: Type.Optional(Type.Union([Type.Literal("answered"), Type.Literal("silent"), Type.Literal("unclear")])),
+  /** What it said of itself, for people. */
+  says: Type.Optional(Type.String({ maxLength: 80 })),
+});
+export type Recognition = Type.Static<typeof Recognition>;
+
 /** A reader that is here, was, or is to be by the config. */
 export const ReaderStatus = strict({
   name: Type.String({ maxLength: 120 }),
@@ -21,6 +31,7 @@ export const ReaderStatus = strict({
   /** Of one that was found: what it was taken for, and where it is plugged in, as `1-2.4`. */
   profile: Type.Optional(Type.String({ maxLength: 120 })),
   port: Type.Optional(Type.String({ maxLength: 80 })),
+  recognised: Type.Optional(Recognition),
   connected: Type.Boolean(),
   /** Since when it is as `connected` says; absent before it was ever connected. */
   since: Type.Optional(Timestamp),

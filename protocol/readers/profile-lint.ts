@@ -1,4 +1,5 @@
-import { FACES, facesOf, type ReaderProfile, rankOf, readerProfiles } from "./profiles.ts";
+import { FACES, facesOf, type ReaderProfile, type ReaderQuirk, rankOf, readerProfiles } from "./profiles.ts";
+import type { ReaderFamily } from "./reader-frame.ts";
 
 /** What is wrong with one of the operator's profiles, for a person to mend. */
 export interface ProfileProblem {
@@ -9,6 +10,12 @@ export interface ProfileProblem {
   /** What is wrong, and what to do. */
   readonly text: string;
 }
+
+/** Quirks by which a reader is asked for its family: what it is taken for when it does not answer. */
+const FAMILY_OF_QUIRK: Partial<Record<ReaderQuirk, ReaderFamily>> = {
+  "sureswipe-text": "magtek-keyboard",
+  "clear-lines": "idtech",
+};
 
 /** Keyboards and mice; the system's keyboards are known as such, not by their page. */
 const GENERIC_DESKTOP = "0001";
@@ -56,6 +63,12 @@ function problemsOf(profile: ReaderProfile): OwnProblem[] {
       field: "baudRate",
       text: `only a serial reader has one, and this one is shown as ${facesOf(profile).join(" or ")}; leave it out`,
     });
+  }
+  for (const quirk of profile.quirks) {
+    const of = FAMILY_OF_QUIRK[quirk];
+    if (of !== undefined && of !== family) {
+      problems.push({ field: "quirks", text: `${quirk} is of family ${of}; leave it out, or give that family` });
+    }
   }
   if (usagePage === GENERIC_DESKTOP) {
     problems.push({

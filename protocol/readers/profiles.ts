@@ -4,7 +4,8 @@ import type { ReaderFamily } from "./reader-frame.ts";
 
 /** What is known of readers of one model beside their family's rules. */
 export const READER_QUIRKS = {
-  "sureswipe-text": "sends SureSwipe text, family ascii, when its property 0x1A is set",
+  "sureswipe-text": "may send SureSwipe text, family ascii, by its security level and property 0x1A: it is asked",
+  "clear-lines": "on a serial port it sends lines, family ascii, while its security level is a clear one: it is asked",
   "short-report": "old firmware sends 856 bytes, new 887",
   "insert-reader": "the card is put in and taken out, not drawn through",
   "product-id-varies": "the product id differs by model and mode, so that the operator names it",
@@ -122,7 +123,7 @@ export const readerProfiles: readonly ReaderProfile[] = [
     shownAs: "serial",
     family: "idtech",
     baudRate: 9600,
-    quirks: [],
+    quirks: ["clear-lines"],
   },
   {
     name: "ID TECH Spectrum III",
@@ -130,10 +131,16 @@ export const readerProfiles: readonly ReaderProfile[] = [
     productId: "0630",
     shownAs: "serial",
     family: "idtech",
-    quirks: [],
+    quirks: ["clear-lines"],
   },
-  { name: "ID TECH Spectrum III hybrid", vendorId: ID_TECH, productId: "0401", family: "idtech", quirks: [] },
-  { name: "ID TECH", vendorId: ID_TECH, family: "idtech", quirks: ["product-id-varies"] },
+  {
+    name: "ID TECH Spectrum III hybrid",
+    vendorId: ID_TECH,
+    productId: "0401",
+    family: "idtech",
+    quirks: ["clear-lines"],
+  },
+  { name: "ID TECH", vendorId: ID_TECH, family: "idtech", quirks: ["product-id-varies", "clear-lines"] },
   {
     name: "HID POS magnetic stripe reader",
     usagePage: idText(MSR_USAGE_PAGE),

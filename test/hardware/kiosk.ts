@@ -37,6 +37,7 @@ export interface LogLine {
   readonly reader?: string;
   readonly family?: string;
   readonly reason?: string;
+  readonly asked?: string;
   readonly code?: string;
 }
 

@@ -1,7 +1,8 @@
+import { systemRandom } from "@swipewire/protocol/random";
 import { systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
-import { type VirtualReader, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
+import { type ReaderDevice, type VirtualReader, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { type ReaderKind, readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
 import type { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
@@ -37,12 +38,19 @@ export class ReaderShelf {
   }
 
   /** A new reader. No two that encrypt have the same KSN. */
-  take(kind: ReaderKind, serialNumber?: string): CabledReader {
+  take(kind: ReaderKind, serialNumber?: string, device?: Partial<ReaderDevice>): CabledReader {
     const busId = `1-${++this.#made}`;
-    const usb = new UsbReader({ kind, clock: systemClock, ...(serialNumber !== undefined && { serialNumber }) });
     const card: VirtualReader = virtualReader(kind.family, {
       bdk: PUBLISHED_BDK,
       ksn: ksnOf(encrypts(kind) ? this.#withKeys++ : 0),
+      device: { clock: systemClock, random: systemRandom, ...device },
+    });
+    const { commands } = card;
+    const usb = new UsbReader({
+      kind,
+      clock: systemClock,
+      ...(serialNumber !== undefined && { serialNumber }),
+      ...(commands && { commands }),
     });
     const frame = (name: string) => card.nextFrame(testCard(name));
     const machine = this.#machine;

@@ -11,6 +11,7 @@ import { Millis, systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { startCentre } from "@swipewire/simulator/demo/system";
 import { typingPayer } from "@swipewire/simulator/phone/payer";
+import type { ReaderDevice } from "@swipewire/simulator/readers/virtual-reader";
 import { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { pino } from "pino";
 import t, { type Test } from "tap";
@@ -74,7 +75,8 @@ t.teardown(async () => {
 });
 
 const shelf = new ReaderShelf(machine, server);
-const take = (kind: string, serialNumber?: string) => shelf.take(kindOf(kind), serialNumber);
+const take = (kind: string, ...how: [serialNumber?: string, device?: Partial<ReaderDevice>]) =>
+  shelf.take(kindOf(kind), ...how);
 let orders = 0;
 
 /** A payment by a card without a PIN, unless another is named. */
@@ -196,6 +198,22 @@ for (const [kind, profile, family, file, card] of [
     },
   );
 }
+
+await scenario("readers whose ids leave open what they send are asked, and paid with", async (t) => {
+  for (const [kind, profile, family, device] of [
+    ["keyboard", "MagTek keyboard emulation", "magtek-keyboard", {}],
+    ["keyboard", "MagTek keyboard emulation", "ascii", { magtekLevel: 2 }],
+    ["idtech-serial", "ID TECH serial over USB", "ascii", { idtechLevel: "clear" }],
+  ] as const) {
+    const reader = take(kind, "ASKED", device);
+    const name = `${profile}, serial number ASKED`;
+    await reader.plug();
+    t.match(await connected(name), { family, asked: "answered" });
+    t.match(await pay(reader), PAID);
+    reader.unplug();
+    t.equal(await disconnected(name), "unplugged");
+  }
+});
 
 await scenario("two alike readers are told apart, and keep their names on other ports", async (t) => {
   const [left, right] = [take("magtek", "LEFT"), take("magtek", "RIGHT")];

@@ -7,6 +7,7 @@ import { usbCarrier } from "@swipewire/simulator/usbip/usb-carrier";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import type { Dice } from "@swipewire/simulator/waveform/dice";
 import { SerialPortMock } from "serialport";
+import { seededRandom } from "../seeded-random.ts";
 import type { SimulatedClock } from "../simulated-clock.ts";
 import { examples } from "../simulator/script/outcomes.ts";
 import type { SimulatedHost } from "../simulator/script/simulated-host.ts";
@@ -35,11 +36,19 @@ export class ReaderStand {
     this.#dice = dice;
     this.#units = readerKinds.flatMap((kind) =>
       Array.from({ length: kind.name === "keyboard" ? KEYBOARDS : READERS_OF_A_KIND }, (_, at) => {
-        const usb = new UsbReader({ kind, clock, serialNumber: `${kind.name}-${at}` });
         const ksn = new Uint8Array(10).fill(at + 1, 0, 7);
+        const device = { clock, random: seededRandom(at) };
+        const reader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn, device });
+        const { commands } = reader;
+        const usb = new UsbReader({
+          kind,
+          clock,
+          serialNumber: `${kind.name}-${at}`,
+          ...(commands && { commands }),
+        });
         const unit: Unit = {
           kind,
-          reader: virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn }),
+          reader,
           carrier: usbCarrier(usb, {
             plug: () => {
               // The package's own table of ports that were, which no system keeps.

@@ -52,6 +52,19 @@ export function decodeFrame(frame: Uint8Array): Uint8Array {
   return frame.subarray(1, -2);
 }
 
+/**
+ * Is this all of an answer? One that is not, goes on.
+ * @param bytes from its first one
+ */
+export function isWholeResponse(bytes: Uint8Array): boolean {
+  if (bytes[0] !== ACK) return bytes.length > 0;
+  // Behind an ACK that stands alone nothing comes: who waits for more of it waits until its time is over.
+  if (bytes.length > 1 && bytes[1] !== STX) return true;
+  const frame = bytes.subarray(1);
+  if (frame.length > MAX_DATA + FRAMING) return true;
+  return frame.length >= FRAMING && frame.at(-2) === ETX && lrcOf(frame.subarray(0, -1)) === frame.at(-1);
+}
+
 /** What a reader answers that does not do as it is told. @param code the one byte of it */
 export const encodeRefusal = (code: number = NAK): Uint8Array => Uint8Array.of(code);
 

@@ -26,7 +26,9 @@ import * as magtekReset from "@swipewire/protocol/readers/magtek-commands/reset"
 import { getSecurityLevel, setSecurityLevel } from "@swipewire/protocol/readers/magtek-commands/security-level";
 import { setProperty } from "@swipewire/protocol/readers/magtek-commands/set-property";
 import { setSessionId } from "@swipewire/protocol/readers/magtek-commands/set-session-id";
+import { readerProfiles } from "@swipewire/protocol/readers/profiles";
 import type { ReaderCommand } from "@swipewire/protocol/readers/reader-command";
+import { questionOf } from "@swipewire/protocol/readers/reader-questions";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { ascii, hex, idtech } from "../readers/frame-samples.ts";
 import type { DamagedDecoder } from "./damaged-decoder.ts";
@@ -140,6 +142,26 @@ export const commandDecoders: readonly DamagedDecoder[] = [
     codes: /^reader_(command_malformed|frame_lrc)$/,
     decode: (bytes) => securityLevelOf(set.decodeRequest(bytes)),
   },
+  ...["sureswipe-text", "clear-lines"].map((quirk): DamagedDecoder => {
+    const face = quirk === "clear-lines" ? "serial" : "keyboard";
+    const profile = readerProfiles.find(({ quirks }) => quirks.some((other) => other === quirk));
+    const question = profile && questionOf(profile, face);
+    return {
+      name: `what a reader is asked: ${quirk}`,
+      of: ["readers/reader-questions#questionOf"],
+      samples: [
+        getSecurityLevel.encodeResponse({ level: 3 }),
+        review.encodeResponse(securityLevelSetting("encrypted")),
+      ].slice(face === "serial" ? 1 : 0, face === "serial" ? 2 : 1),
+      codes: /^reader_(command|frame_lrc)/,
+      decode(bytes) {
+        question?.isWhole(bytes);
+        const interview = question?.begin();
+        let step = interview?.next(new Uint8Array());
+        while (step && !step.done) step = interview?.next(bytes);
+      },
+    };
+  }),
   {
     name: "MAC of a MagTek command",
     of: ["readers/magtek-commands/command-mac#takeMac"],

@@ -145,6 +145,11 @@ for (const [what, wrong, problem] of [
     { ...sound, shownAs: "keyboard", baudRate: 9600 },
     { field: "baudRate", text: /only a serial reader has one, and this one is shown as keyboard/ },
   ],
+  [
+    "a quirk of another family",
+    { ...sound, quirks: ["clear-lines"] },
+    { field: "quirks", text: /clear-lines is of family idtech/ },
+  ],
   ["a built-in one's name", { ...sound, name: "ID TECH" }, { field: "name", text: /taken \(built in\)/ }],
 ] satisfies [string, ReaderProfile, object][]) {
   t.test(`the linter tells of ${what}, once`, async (t) => {

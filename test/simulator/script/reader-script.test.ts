@@ -40,9 +40,11 @@ async function played(t: Test, script: ReaderScript, kind: ReaderKind) {
     random: seededRandom(script.seed),
   };
   const heard = listenTo(t, { finder: (logger) => new ReaderRegistry({ ...finder, logger }), clock });
-  const usb = new UsbReader({ kind, clock, serialNumber: "A1" });
+  const device = { clock, random: seededRandom(script.seed) };
+  const reader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10).fill(1, 0, 7), device });
+  const { commands } = reader;
+  const usb = new UsbReader({ kind, clock, serialNumber: "A1", ...(commands && { commands }) });
   const carrier = usbCarrier(usb, { plug: () => host.plug(usb), unplug: () => host.unplug() });
-  const reader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10).fill(1, 0, 7) });
   await carrier.plug();
   await clock.advance(Seconds(2));
   let over = false;

@@ -50,7 +50,7 @@ export class SimulatedHost implements DeviceSource {
   async open({ address }: PluggedDevice, listener: ReportListener) {
     const usb = this.#plugged.get(address);
     const endpoint = usb?.device.usbFunction.endpoints.get(DATA_ENDPOINT);
-    if (!endpoint) throw new Error("gone");
+    if (!usb || !endpoint) throw new Error("gone");
     this.#listeners.set(address, listener);
     const stop = poll(
       endpoint,
@@ -62,6 +62,7 @@ export class SimulatedHost implements DeviceSource {
         stop();
         endpoint.clearHalt();
       },
+      exchange: async (request: Uint8Array) => exchangeFeature(usb, request),
     };
   }
 
@@ -97,11 +98,32 @@ export class SimulatedHost implements DeviceSource {
       (bytes) => port.port?.emitData(Buffer.from(bytes)),
       () => acm.bytes.clearHalt(),
     );
+    // The package's mock keeps what is written to itself.
+    const binding = port.port;
+    const write = binding?.write.bind(binding);
+    if (binding && write) {
+      binding.write = async (bytes) => {
+        acm.out(DATA_ENDPOINT, bytes);
+        return write(bytes);
+      };
+    }
     port.once("close", () => {
       stop();
       setLines(0);
     });
   }
+}
+
+/** HID 1.11, 7.2: a command set as a feature report, and its answer got. */
+function exchangeFeature({ kind, device }: UsbReader, request: Uint8Array): Uint8Array {
+  const length = kind.shape.kind === "hid" ? (kind.shape.featureLength ?? 0) : 0;
+  const report = new Uint8Array(length);
+  report.set(request);
+  const control = { type: "class", recipient: "interface", value: 0x0300, index: 0, length } as const;
+  const set = device.control({ ...control, deviceToHost: false, request: 9 }, report);
+  const answer = set && device.control({ ...control, deviceToHost: true, request: 1 }, new Uint8Array());
+  if (!answer) throw new Error("stalled");
+  return answer;
 }
 
 /** Asks an endpoint again and again, as a driver does. @returns what ends it */
