@@ -6,11 +6,13 @@ import { type Clock, isoTime } from "@swipewire/protocol/time";
 import { importJWK } from "jose";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "./config/config-schema.ts";
+import { CertificateRenewal, certificateOf } from "./enrolment/certificate-renewal.ts";
 import { SealingKeys } from "./enrolment/sealing-keys.ts";
 import { type LocalSession, startLocalApi } from "./local-api/local-api.ts";
 import manifest from "./package.json" with { type: "json" };
 import { FrameIntake, type ReaderFinder } from "./readers/frame-intake.ts";
 import { TerminalSession } from "./session/terminal-session.ts";
+import { whenIdle } from "./session/when-idle.ts";
 import type { Identity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
 import type { ReaderTransport } from "./transports/reader-transport.ts";
@@ -54,10 +56,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const signingKey = await importJWK(identity.signingKey, "EdDSA");
   if (signingKey instanceof Uint8Array) throw new TypeError("a signing key that is none");
   const token = await pairingToken(config.stateDir, random);
+  const kept = await certificateOf(config.stateDir, terminal);
 
   const link = linkTo({
     ...mqtt,
     clientId: terminal,
+    certificate: () => certificates.forLink,
+    certificateTaken: () => certificates.taken(),
     subscriptions: Uplink.subscriptions(terminal),
     will: () => ({ topic: topics.presence(terminal), payload: offlinePresence(clock.now()) }),
     clock,
@@ -82,6 +87,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     identity,
     stateDir: config.stateDir,
     uplink,
+    clock,
+    random,
+    logger: logger.child({ part: "enrolment" }),
+  });
+  const certificates = new CertificateRenewal({
+    identity,
+    kept,
+    stateDir: config.stateDir,
+    uplink,
+    signingKey,
+    gatewayKey: () => sealingKeys.gatewayKey(),
+    // Whoever is paying would see the gateway go away for a moment.
+    moveOver: () => void whenIdle(session).then(() => link.reconnect()),
     clock,
     random,
     logger: logger.child({ part: "enrolment" }),
@@ -117,7 +135,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   uplink.open({
     reachChanged: () => {
       session.reachChanged();
-      if (uplink.withinReach) sealingKeys.ask();
+      if (!uplink.withinReach) return;
+      sealingKeys.ask();
+      certificates.ask();
     },
     paymentState: (news, at) => session.paymentState(news, at),
     paymentResult: (news) => session.paymentResult(news),
@@ -139,7 +159,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     async close() {
       session.close();
       await uplink.close();
-      await sealingKeys.close();
+      await Promise.all([sealingKeys.close(), certificates.close()]);
       await Promise.all([intake.close(), localApi.close()]);
       logger.info(dropped(), "daemon stopped; dropped by code");
     },

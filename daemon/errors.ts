@@ -201,6 +201,18 @@ export class UplinkBrokerRefused extends failure("uplink_broker_refused", {
   todo: "If the terminal was revoked or its gateway set up anew, enrol it again.",
 }) {}
 
+export class UplinkBrokerUntrusted extends failure("uplink_broker_untrusted", {
+  what: "The MQTT broker's certificate is not to be believed.",
+  means: "Nothing was sent to it. The cause says why: another authority's, another name, or out of date.",
+  todo: "Run swipewire-daemon doctor. If the gateway's key store was made anew, enrol the terminal anew; if the clock is wrong, set it.",
+}) {}
+
+export class UplinkCertificateRefused extends failure("uplink_certificate_refused", {
+  what: "The MQTT broker does not take this terminal's certificate.",
+  means: "The terminal is not connected. It was revoked, or its certificate has expired.",
+  todo: "Run swipewire-daemon doctor. If the certificate is good, the terminal was revoked: enrol it anew if it is trusted.",
+}) {}
+
 export class UplinkSubscriptionRefused extends failure("uplink_subscription_refused", {
   what: "The MQTT broker does not let this terminal read its own topics.",
   means: "No payment can begin; the daemon keeps trying.",

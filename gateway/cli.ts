@@ -3,12 +3,14 @@ import { systemRandom } from "@swipewire/protocol/random";
 import { isoTime, systemClock } from "@swipewire/protocol/time";
 import { Command, CommanderError, Option } from "commander";
 import { pino } from "pino";
+import { addCertificateCommands } from "./certificates/commands.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
 import { makeDataDirectory } from "./config/data-directory.ts";
 import { CONFIG_FILE_VARIABLE, readConfig } from "./config/read-config.ts";
 import { GatewayConfigInvalid } from "./errors.ts";
 import { thumbprintCheckValue } from "./keys/check-value.ts";
 import { addKeyCommands } from "./keys/command.ts";
+import { openKeys } from "./keys/open-keys.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
 import { PaymentRecords, printPayment } from "./payments/payment-records.ts";
@@ -82,12 +84,13 @@ async function issueTerminalToken(flags: Flags): Promise<void> {
 
 async function listTerminals(flags: Flags): Promise<void> {
   const rows = await withTerminals(configOf(flags), (terminals) => terminals.list());
-  const line = (id: string, enrolled: string, revoked: string, key: string, name: string) =>
-    say(`${id.padEnd(36)}  ${enrolled.padEnd(24)}  ${revoked.padEnd(24)}  ${key.padEnd(8)}  ${name}`);
-  line("id", "enrolled", "revoked", "seals to", "name");
-  for (const { terminal, name, enrolledAt, revokedAt, sealsTo } of rows) {
-    const revoked = revokedAt === null ? "-" : isoTime(revokedAt);
-    line(terminal, isoTime(enrolledAt), revoked, sealsTo === null ? "-" : thumbprintCheckValue(sealsTo), name);
+  const time = (at: number | null) => (at === null ? "-" : isoTime(at));
+  const line = (id: string, times: readonly string[], key: string, name: string) =>
+    say([id.padEnd(36), ...times.map((text) => text.padEnd(24)), key.padEnd(8), name].join("  "));
+  line("id", ["enrolled", "revoked", "certificate until"], "seals to", "name");
+  for (const { terminal, name, enrolledAt, revokedAt, certifiedUntil, sealsTo } of rows) {
+    const times = [enrolledAt, revokedAt, certifiedUntil].map(time);
+    line(terminal, times, sealsTo === null ? "-" : thumbprintCheckValue(sealsTo), name);
   }
 }
 
@@ -98,7 +101,7 @@ async function revokeTerminal(terminal: string, flags: Flags): Promise<void> {
   say(
     config.broker.kind === "embedded"
       ? "A running gateway cuts its connection within seconds."
-      : "Take its user away from the broker too, which the gateway can't do.",
+      : "The broker is yours to tell: take its user away, or give it the new list (certificates revoked).",
   );
 }
 
@@ -179,7 +182,7 @@ export async function main(argv: string[]): Promise<void> {
   command(
     terminal,
     "list",
-    "show all terminals: id, when enrolled, when revoked, check value of the key it seals to, name",
+    "show all terminals: id, when enrolled, when revoked, how long certified, check value of the key it seals to, name",
   ).action(listTerminals);
   command(terminal, "revoke", "shut a terminal out, for good")
     .argument("<id>", "its id, as `terminal list` shows it")
@@ -211,6 +214,15 @@ export async function main(argv: string[]): Promise<void> {
     )
     .action(settlePayment);
 
+  addCertificateCommands<Flags>({
+    program,
+    command,
+    withStore: (flags, work) => withStore(configOf(flags), work),
+    openKeys: (flags) => openKeys(configOf(flags).keys, { clock, random }),
+    clock,
+    random,
+    say,
+  });
   addSettlementCommands<Flags>({
     program,
     command,

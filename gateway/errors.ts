@@ -143,6 +143,12 @@ export class BrokerLoginRefused extends failure("broker_login_refused", {
   todo: "If it is your terminal, it may have been revoked: enrol it anew.",
 }) {}
 
+export class BrokerCertificateRefused extends failure("broker_certificate_refused", {
+  what: "A client showed the broker no certificate that it takes.",
+  means: "It was not let in. The cause says why: none shown, expired, revoked, or another authority's.",
+  todo: "If it is your terminal, run `swipewire-daemon doctor` on it.",
+}) {}
+
 export class BrokerNotStarted extends failure("broker_not_started", {
   what: "The broker can't listen on its address.",
   means: "No terminal can connect.",
@@ -171,6 +177,30 @@ export class EnrolmentKeyUnsuitable extends failure("enrolment_key_unsuitable", 
   what: "A terminal can't be enrolled with this kind of key.",
   means: "The terminal was not enrolled; its token is still good.",
   todo: "Enrol with an Ed25519 signing key.",
+}) {}
+
+export class EnrolmentWithoutRequest extends failure("enrolment_without_request", {
+  what: "This gateway's terminals need a certificate, and none was asked for.",
+  means: "The terminal was not enrolled; its token is still good.",
+  todo: "Enrol with a daemon of this release.",
+}) {}
+
+export class CertificateRequestInvalid extends failure("certificate_request_invalid", {
+  what: "A certification request (PKCS #10) can't be read, is not signed by its own key, or is for an unsuitable key.",
+  means: "No certificate was made.",
+  todo: "Make one for a P-256 or Ed25519 key, and send it whole.",
+}) {}
+
+export class CertificatesTooMany extends failure("certificates_too_many", {
+  what: "This terminal has asked for too many certificates today.",
+  means: "It was given none; those that it has stay good.",
+  todo: "Look at its log: it asks for one in eight months. Revoke it if it is not yours any more.",
+}) {}
+
+export class CertificatesNotSigned extends failure("certificates_not_signed", {
+  what: "This gateway signs no certificates.",
+  means: "Terminals log in to its broker with their passwords.",
+  todo: "Nothing; where certificates are wanted, gateway/certificates/README.md says how.",
 }) {}
 
 export class LinkTopicUnknown extends failure("link_topic_unknown", {
@@ -806,6 +836,18 @@ export class EnvelopeKeyMissing extends failure("envelope_key_missing", {
   what: "The key store holds no envelope key.",
   means: "Terminals have nothing to seal swipes to, so the gateway does not start.",
   todo: "Make one with swipewire-gateway keys rotate.",
+}) {}
+
+export class AuthorityMissing extends failure("authority_missing", {
+  what: "The key store holds no key that signs certificates.",
+  means: "No certificate can be made. A gateway whose config asks for certificates does not start.",
+  todo: "Make it: swipewire-gateway certificates init.",
+}) {}
+
+export class AuthorityExists extends failure("authority_exists", {
+  what: "The key store has a key that signs certificates.",
+  means: "Nothing was changed.",
+  todo: "Nothing: it is the one that terminals know. swipewire-gateway certificates authority shows its certificate.",
 }) {}
 
 export class GatewayKeyMissing extends failure("gateway_key_missing", {

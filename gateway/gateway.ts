@@ -1,12 +1,15 @@
 import { CURRENCIES } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Random } from "@swipewire/protocol/random";
-import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
+import { type Clock, Hours, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import type { Logger } from "pino";
 import { followBank } from "./acquirer/bank-batch.ts";
 import { dialTcp, dialTls } from "./acquirer/dial.ts";
 import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
+import { brokerContext, hostOf } from "./broker/broker-context.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
+import type { CertificateAuthority } from "./certificates/authority.ts";
+import { TerminalCertificates } from "./certificates/terminal-certificates.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
 import { EnvelopeKeyMissing } from "./errors.ts";
 import { enrolmentRoutes } from "./http/enrolment-routes.ts";
@@ -35,11 +38,14 @@ import { Terminals } from "./terminals/terminals.ts";
 import { AriChannel } from "./voice/ari-channel.ts";
 import { BaresipChannel } from "./voice/baresip-channel.ts";
 import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
+import { whereabouts } from "./whereabouts.ts";
 
 /** What a command did beside the running gateway is in effect so soon. */
 const LOOK_FOR_REVOCATIONS_EVERY = Seconds(2);
 const EXPIRE_ORDERS_EVERY = Seconds(30);
 const LOOK_FOR_KEYS_EVERY = Seconds(10);
+/** Its key too, which is in memory only. */
+const RENEW_BROKER_CERTIFICATE_EVERY = Hours(24);
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -150,14 +156,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   starting.defer(() => acquirer.close());
 
+  const certificates = await certificatesOf(options, { store, keys, url: () => broker.publicUrl });
   const terminals: Terminals = new Terminals({
     store,
     clock,
     random,
     sealingKeys: () => keys.sealingKeys(),
-    mqttUrl: () => config.broker.publicUrl ?? broker.url,
+    mqttUrl: () => broker.publicUrl,
+    certificates: certificates?.ofTerminals,
   });
-  const broker = await reachBroker(options, terminals);
+  const broker = await reachBroker(options, terminals, store, certificates?.authority);
   starting.defer(() => broker.close());
   const revocations = new Rounds({
     every: LOOK_FOR_REVOCATIONS_EVERY,
@@ -219,7 +227,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   outbox.start();
   expiry.start();
   revocations.start();
-  const listening = link.start({ orders, payments, keys: new KeyQuestions({ keys, terminals }) });
+  const listening = link.start({
+    orders,
+    payments,
+    keys: new KeyQuestions({ keys, terminals }),
+    certificates: certificates?.ofTerminals,
+  });
   // A broker elsewhere may be away for a while; merchants are served meanwhile.
   if (config.broker.kind === "embedded") await listening;
   const http = await startHttpServer({
@@ -229,7 +242,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     routes: [
       merchantRoutes({ merchants, orders, payments, refunds }),
       payRoutes({ orders }),
-      enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
+      enrolmentRoutes({ enrol: (request) => terminals.enrol(request), authority: certificates?.authority.certificate }),
       healthRoutes({ checkStore: () => sql`select 1`.execute(store), acquirerReady: () => acquirer.ready }),
     ],
   });
@@ -256,19 +269,38 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+/** What signs terminals' certificates, where the config has them need any. */
+async function certificatesOf(
+  { config: { broker }, clock, random }: GatewayOptions,
+  { store, keys, url }: { store: Store; keys: KeyStore; url: () => string },
+) {
+  if (broker.kind === "embedded" ? !broker.tls : !broker.certificates) return undefined;
+  // Loaded here, for ASN.1 takes its time.
+  const { CertificateAuthority } = await import("./certificates/authority.ts");
+  const authority = new CertificateAuthority({ keys, random });
+  return { authority, ofTerminals: new TerminalCertificates({ store, authority, keys, url, clock }) };
+}
+
 interface ReachedBroker {
   readonly url: string;
+  /** As terminals are told. */
+  readonly publicUrl: string;
   /** The gateway's own. */
   readonly credentials: MqttCredentials;
   close(): Promise<void>;
 }
 
 /** The broker elsewhere that the config names, or one in this process, with credentials made up for this run. */
-async function reachBroker({ config, random, logger }: GatewayOptions, terminals: Terminals): Promise<ReachedBroker> {
+async function reachBroker(
+  { config, clock, random, logger }: GatewayOptions,
+  terminals: Terminals,
+  store: Store,
+  authority: CertificateAuthority | undefined,
+): Promise<ReachedBroker> {
   const { broker } = config;
   if (broker.kind === "external") {
-    const { url, username, password } = broker;
-    return { url, credentials: { username, password }, close: async () => {} };
+    const { url, username, password, publicUrl = url } = broker;
+    return { url, publicUrl, credentials: { username, password }, close: async () => {} };
   }
   const credentials = { username: "gateway", password: Buffer.from(random.bytes(32)).toString("base64url") };
   const embedded = await startEmbeddedBroker({
@@ -276,8 +308,43 @@ async function reachBroker({ config, random, logger }: GatewayOptions, terminals
     port: broker.port,
     authenticate: (username, password) => terminals.authenticate(username, password),
     gateway: credentials,
+    ...(broker.tls &&
+      authority && {
+        tls: {
+          ...broker.tls,
+          context: () =>
+            brokerContext({
+              authority,
+              store,
+              host: hostOf(broker.publicUrl ?? `mqtts://${broker.tls?.host}`),
+              now: clock.now(),
+            }),
+          mayConnect: (terminal: string) => terminals.mayConnect(terminal),
+        },
+      }),
     logger,
   });
-  terminals.onRevoked((terminal) => embedded.shutOut(terminal));
-  return { url: embedded.url, credentials, close: () => embedded.close() };
+  const renewals = new Rounds({
+    every: RENEW_BROKER_CERTIFICATE_EVERY,
+    work: () => embedded.renewContext(),
+    failed: "the broker's certificate could not be renewed",
+    clock,
+    logger,
+  });
+  renewals.start();
+  terminals.onRevoked((terminal) => {
+    embedded.shutOut(terminal);
+    void embedded
+      .renewContext()
+      .catch((failure) => logger.error(whereabouts(failure), "a revocation is not in the list"));
+  });
+  return {
+    url: embedded.url,
+    publicUrl: broker.publicUrl ?? (broker.tls ? `mqtts://${broker.tls.host}:${embedded.tlsPort}` : embedded.url),
+    credentials,
+    async close() {
+      await renewals.close();
+      await embedded.close();
+    },
+  };
 }

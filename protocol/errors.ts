@@ -25,6 +25,19 @@ export class SealingKeysRefused extends failure("sealing_keys_refused", {
   todo: "If the key store was made anew, enrol the terminal anew. Otherwise find out who can write to the broker.",
 }) {}
 
+export class CertificateRequestRefused extends failure("certificate_request_refused", {
+  what: "A request for a certificate is not this terminal's, or is none.",
+  means: "No certificate was made.",
+  todo: "Run the daemon and the gateway in releases that know each other; if it repeats, find out who can write to the broker.",
+}) {}
+
+export class CertificateAnswerRefused extends failure("certificate_answer_refused", {
+  what: "An answer about the terminal's certificate is not the gateway's, or does not fit what was asked.",
+  means:
+    "It was altered on the way, made by someone else, or the gateway's key store was made anew. The terminal goes on with the certificate it has.",
+  todo: "If the key store was made anew, enrol the terminal anew. Otherwise find out who can write to the broker.",
+}) {}
+
 export class EnvelopeSignatureInvalid extends failure("envelope_signature_invalid", {
   what: "A sealed swipe does not carry the signature of the terminal that sent it.",
   means: "It was altered, or made by someone else. Nothing was charged.",

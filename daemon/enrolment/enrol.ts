@@ -1,14 +1,19 @@
+import { AuthorityReply, type TerminalCertificate } from "@swipewire/protocol/messages/certificates";
 import { EnrolmentReply, type EnrolmentRequest } from "@swipewire/protocol/messages/enrolment";
 import { HttpFailure } from "@swipewire/protocol/messages/merchant-api";
 import { reader } from "@swipewire/protocol/messages/parse";
 import { exportJWK, generateKeyPair } from "jose";
 import { EnrolmentAddressRefused, EnrolmentRefused, EnrolmentReplyInvalid, EnrolmentUnreachable } from "../errors.ts";
+import { forgetCertificate, keepCertificate } from "../state/certificate.ts";
 import { type Identity, saveIdentity } from "../state/identity.ts";
 import { makeFolder } from "../state/private-file.ts";
+import { flawOf } from "./certificate-flaws.ts";
+import type { CertificateKey } from "./certificate-request.ts";
 
 const TIMEOUT = 15_000;
 const LONGEST_REPLY = 65_536;
-const readReply = reader(EnrolmentReply, LONGEST_REPLY);
+const readEnrolment = reader(EnrolmentReply, LONGEST_REPLY);
+const readAuthority = reader(AuthorityReply, LONGEST_REPLY);
 const readFailure = reader(HttpFailure, LONGEST_REPLY);
 
 /** Which gateway, and as what. */
@@ -34,45 +39,82 @@ export interface Enrolled {
  * @throws EnrolmentAddressRefused | EnrolmentUnreachable | EnrolmentRefused | EnrolmentReplyInvalid | StateFolderUnusable
  */
 export async function enrol({ gateway, token, name, stateDir }: EnrolmentOptions): Promise<Enrolled> {
-  const address = enrolmentAddress(gateway);
+  const address = enrolmentAddress(gateway, "v1/terminals");
   // Before the token is spent: can what comes back be kept?
   await makeFolder(stateDir);
 
   const { privateKey } = await generateKeyPair("Ed25519", { extractable: true });
   const { x, d } = await exportJWK(privateKey);
   if (x === undefined || d === undefined) throw new TypeError("an Ed25519 key without its halves");
-  const request: EnrolmentRequest = { token, name, signingKey: { kty: "OKP", crv: "Ed25519", x } };
+  const own = await certificateKey(gateway);
+  const request: EnrolmentRequest = {
+    token,
+    name,
+    signingKey: { kty: "OKP", crv: "Ed25519", x },
+    ...(own && { certificateRequest: own.request }),
+  };
 
-  const { terminal, mqtt, sealingKeys, serverTime } = await post(address, request);
+  const { terminal, mqtt, sealingKeys, serverTime, certificate } = await post(address, request);
   const identity: Identity = { terminal, mqtt, sealingKeys, signingKey: { kty: "OKP", crv: "Ed25519", x, d } };
+  if (own) await keepFirst({ stateDir, terminal, certificate, key: own.key });
+  else await forgetCertificate(stateDir);
   await saveIdentity(stateDir, identity);
   return { identity, serverTime };
 }
 
-function enrolmentAddress(gateway: string): URL {
-  const url = URL.parse("v1/terminals", gateway.endsWith("/") ? gateway : `${gateway}/`);
+/** Where the gateway's terminals need a certificate, which it says before the token is spent. */
+async function certificateKey(gateway: string): Promise<CertificateKey | undefined> {
+  const { status, body } = await ask(enrolmentAddress(gateway, "v1/certificate-authority"), { method: "GET" });
+  if (status === 404) return undefined;
+  read(readAuthority, status, body);
+  const { makeCertificateKey } = await import("./certificate-request.ts");
+  return await makeCertificateKey();
+}
+
+interface FirstCertificate {
+  readonly stateDir: string;
+  readonly terminal: string;
+  readonly certificate: TerminalCertificate | undefined;
+  readonly key: string;
+}
+
+async function keepFirst({ stateDir, terminal, certificate, key }: FirstCertificate): Promise<void> {
+  if (!certificate) throw new EnrolmentReplyInvalid({ detail: "no certificate" });
+  const kept = { ...certificate, key, taken: false };
+  const flaw = flawOf(kept, terminal);
+  if (flaw !== undefined) throw new EnrolmentReplyInvalid({ detail: `the certificate: ${flaw}` });
+  await keepCertificate(stateDir, kept);
+}
+
+function enrolmentAddress(gateway: string, path: string): URL {
+  const url = URL.parse(path, gateway.endsWith("/") ? gateway : `${gateway}/`);
   const here = url?.hostname === "127.0.0.1" || url?.hostname === "localhost" || url?.hostname === "[::1]";
   if (!url || !(url.protocol === "https:" || (url.protocol === "http:" && here))) throw new EnrolmentAddressRefused();
   return url;
 }
 
 async function post(address: URL, request: EnrolmentRequest): Promise<EnrolmentReply> {
-  let status: number;
-  let body: Uint8Array;
+  const headers = { "content-type": "application/json" };
+  const { status, body } = await ask(address, { method: "POST", headers, body: JSON.stringify(request) });
+  return read(readEnrolment, status, body);
+}
+
+async function ask(address: URL, { headers, ...request }: RequestInit): Promise<{ status: number; body: Uint8Array }> {
   try {
     const response = await fetch(address, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify(request),
+      ...request,
+      headers: { accept: "application/json", ...headers },
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT),
     });
-    status = response.status;
-    body = await bodyOf(response);
+    return { status: response.status, body: await bodyOf(response) };
   } catch (cause) {
     if (cause instanceof EnrolmentReplyInvalid) throw cause;
     throw new EnrolmentUnreachable({ detail: address.host, cause });
   }
+}
+
+function read<Reply>(readReply: (body: Uint8Array) => Reply, status: number, body: Uint8Array): Reply {
   if (status < 200 || status > 299) throw new EnrolmentRefused({ detail: refusalCode(body) ?? `HTTP ${status}` });
   try {
     return readReply(body);

@@ -44,6 +44,12 @@ export class SealingKeys {
     return newest;
   }
 
+  /** What the gateway signs with, once it is pinned. */
+  async gatewayKey(): Promise<PublicJwk | undefined> {
+    await this.#asking;
+    return this.#identity.gatewayKey;
+  }
+
   /** Asks now, and from then on from time to time. */
   ask(): void {
     const { clock, random } = this.#options;

@@ -1,9 +1,9 @@
 import type { EventEmitter } from "node:events";
-import type { SessionView } from "@swipewire/protocol/messages/local-session";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "../config/config-schema.ts";
 import type { Daemon } from "../daemon.ts";
 import { ConfigInvalid } from "../errors.ts";
+import { whenIdle } from "../session/when-idle.ts";
 import type { SdNotify } from "./sd-notify.ts";
 
 export interface ServiceOptions {
@@ -80,7 +80,7 @@ export class Service {
     const waits = this.#next !== undefined;
     this.#next = next;
     if (waits) return;
-    await this.#nobodyHere();
+    await whenIdle(this.#daemon.session);
     if (this.#stopping) return;
     this.#change = this.#changeTo(this.#next);
     this.#next = undefined;
@@ -100,20 +100,6 @@ export class Service {
       this.#daemon = await begin(this.#config);
     }
     await sdNotify.tell("READY=1");
-  }
-
-  #nobodyHere(): Promise<void> {
-    const { session } = this.#daemon;
-    return new Promise((resolve) => {
-      let end = () => {};
-      const look = ({ step }: SessionView) => {
-        if (step !== "idle") return;
-        end();
-        resolve();
-      };
-      end = session.onChange(look);
-      look(session.view());
-    });
   }
 }
 

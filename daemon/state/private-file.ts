@@ -1,4 +1,4 @@
-import { access, constants, mkdir, open } from "node:fs/promises";
+import { access, constants, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { StateFileExposed, StateFolderUnusable } from "../errors.ts";
@@ -33,6 +33,15 @@ export async function writePrivateFile(path: string, text: string): Promise<void
   await makeFolder(dirname(path));
   try {
     await writeFileAtomic(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
+  }
+}
+
+/** @throws StateFolderUnusable */
+export async function removePrivateFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
   } catch (error) {
     throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
   }

@@ -17,6 +17,8 @@ export interface BrokerLink {
    * @returns false when nothing left this process; true when it may have left, which says nothing about its arrival
    */
   publish(topic: string, payload: string, options?: { readonly retain: boolean }): boolean;
+  /** Gives up the connection for a new one, made with what there is to connect with by now. */
+  reconnect(): void;
   /** Publishes a last retained message, waits a moment for the broker to take it, and disconnects. */
   close(last: { readonly topic: string; readonly payload: string }): Promise<void>;
 }

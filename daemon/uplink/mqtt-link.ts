@@ -3,7 +3,13 @@ import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
 import type { Logger } from "pino";
-import { UplinkBrokerRefused, UplinkBrokerUnreachable, UplinkSubscriptionRefused } from "../errors.ts";
+import {
+  UplinkBrokerRefused,
+  UplinkBrokerUnreachable,
+  UplinkBrokerUntrusted,
+  UplinkCertificateRefused,
+  UplinkSubscriptionRefused,
+} from "../errors.ts";
 import type { BrokerLink, BrokerListener } from "./broker-link.ts";
 
 const KEEPALIVE = Seconds(20);
@@ -11,11 +17,26 @@ const CONNECT_TIMEOUT = Seconds(10);
 /** How long a farewell may take. */
 const FAREWELL = Seconds(1);
 
+/** A certificate to connect with, PEM, and where. */
+export interface LinkCertificate {
+  readonly url: string;
+  readonly certificate: string;
+  readonly key: string;
+  /** Who must have signed the broker's. */
+  readonly authority: string;
+  /** Otherwise the password is tried too, in turn. */
+  readonly only: boolean;
+}
+
 export interface MqttLinkOptions {
   readonly url: string;
   readonly clientId: string;
   readonly username: string;
   readonly password: string;
+  /** Asked for each connection, which is then made with it instead of the password. */
+  readonly certificate?: () => LinkCertificate | undefined;
+  /** The broker let the terminal in by it. */
+  readonly certificateTaken?: () => void;
   readonly subscriptions: readonly string[];
   /** Made anew for each connection. */
   readonly will: () => { readonly topic: string; readonly payload: string };
@@ -35,6 +56,8 @@ export class MqttLink implements BrokerLink {
   #ready = false;
   #retry: Timer | undefined;
   #failures = 0;
+  /** The certificate has just been tried in vain. */
+  #passwordNext = false;
   #problem: string | undefined;
 
   constructor(options: MqttLinkOptions) {
@@ -90,14 +113,28 @@ export class MqttLink implements BrokerLink {
     return taken;
   }
 
+  reconnect(): void {
+    if (!this.#ready) return;
+    this.#options.logger.info("uplink connects anew");
+    this.#client?.end(true);
+  }
+
+  #certificate(): LinkCertificate | undefined {
+    const certificate = this.#options.certificate?.();
+    return certificate?.only || !this.#passwordNext ? certificate : undefined;
+  }
+
   #connect(): void {
-    const { url, clientId, username, password, subscriptions, will, logger } = this.#options;
-    const client = connect(url, {
+    const { url, clientId, username, password, subscriptions, will, logger, certificateTaken } = this.#options;
+    const certificate = this.#certificate();
+    const client = connect(certificate?.url ?? url, {
       protocolVersion: 4,
       clean: true,
       clientId,
       username,
-      password,
+      ...(certificate
+        ? { cert: certificate.certificate, key: certificate.key, ca: certificate.authority }
+        : { password }),
       keepalive: KEEPALIVE / 1000,
       connectTimeout: CONNECT_TIMEOUT,
       reconnectPeriod: 0,
@@ -105,7 +142,17 @@ export class MqttLink implements BrokerLink {
       will: { ...will(), payload: Buffer.from(will().payload), qos: 1, retain: true },
     });
     this.#client = client;
+    /** Whether the broker has seen the certificate and said nothing of it yet: TLS 1.3 lets it refuse after the handshake. */
+    let shown = false;
+    this.#passwordNext = certificate !== undefined;
+    if (certificate)
+      client.stream.once("secureConnect", () => {
+        shown = true;
+      });
     client.on("connect", () => {
+      shown = false;
+      this.#passwordNext = false;
+      if (certificate) certificateTaken?.();
       client.subscribe([...subscriptions], { qos: 1 }, (error, granted) => {
         if (client !== this.#client) return;
         if (error || granted?.some(({ qos }) => qos === 128)) {
@@ -124,9 +171,8 @@ export class MqttLink implements BrokerLink {
     client.on("message", (topic, payload) => this.#listener?.message(topic, payload));
     client.on("error", (error) => {
       if (client !== this.#client) return;
-      // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
-      const refused = error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5);
-      const { code, text } = refused ? UplinkBrokerRefused : UplinkBrokerUnreachable;
+      const { code, text } = failureOf(error);
+      shown = false;
       this.#problem = code;
       const cause = "code" in error ? error.code : error.name;
       logger.warn({ code, cause, failures: this.#failures + 1 }, text.what);
@@ -136,6 +182,11 @@ export class MqttLink implements BrokerLink {
       if (client !== this.#client) return;
       this.#client = undefined;
       client.end(true);
+      if (shown) {
+        const { code, text } = UplinkCertificateRefused;
+        this.#problem = code;
+        logger.warn({ code, failures: this.#failures + 1 }, text.what);
+      }
       if (this.#ready) {
         this.#ready = false;
         this.#problem = UplinkBrokerUnreachable.code;
@@ -145,4 +196,16 @@ export class MqttLink implements BrokerLink {
       this.#retry = this.#options.clock.after(backoff(this.#failures++, this.#options.random), () => this.#connect());
     });
   }
+}
+
+/** What Node says of a certificate that it does not believe: `X509_V_ERR_…`, and of one for another name. */
+const UNTRUSTED = /CERT|SIGNATURE|ISSUER|CRL|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH/;
+
+function failureOf(error: Error) {
+  // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
+  if (error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5)) return UplinkBrokerRefused;
+  const code = "code" in error ? String(error.code) : "";
+  // RFC 8446 6.2: the broker's word about the certificate that it was shown.
+  if (/^ERR_SSL_.*ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) return UplinkCertificateRefused;
+  return UNTRUSTED.test(code) ? UplinkBrokerUntrusted : UplinkBrokerUnreachable;
 }

@@ -12,7 +12,7 @@ import { topics } from "@swipewire/protocol/messages/topics";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, type Duration, type Instant, isoTime, Seconds } from "@swipewire/protocol/time";
 import type { Logger } from "pino";
-import { UplinkBrokerRefused, UplinkClockOff, UplinkMessageExpired } from "../errors.ts";
+import { UplinkBrokerRefused, UplinkCertificateRefused, UplinkClockOff, UplinkMessageExpired } from "../errors.ts";
 import type { FindOutcome, QueryOutcome, SessionUplink, Submission, SubmitOutcome } from "../session/session-uplink.ts";
 import type { BrokerLink } from "./broker-link.ts";
 import { clockOffsetText } from "./clock-offset.ts";
@@ -26,6 +26,7 @@ const lifetimes: { readonly [Type in UpMessage["type"]]: Duration } = {
   "payment.query": Seconds(15),
   "payment.cancel": Seconds(45),
   "keys.find": Seconds(15),
+  "certificate.find": Seconds(15),
 };
 
 /** How far the gateway's clock may be from this one. */
@@ -39,6 +40,13 @@ const readGatewayPresence = reader(GatewayPresence, 512);
 /** What became of a question for the gateway's sealing keys. The answer is not verified yet. */
 export type KeysOutcome =
   | { readonly kind: "found"; readonly answer: LinkBody<"keys.found"> }
+  /** `code` is the gateway's. */
+  | { readonly kind: "refused"; readonly code: string }
+  | { readonly kind: "unanswered" };
+
+/** What became of a question for a certificate. The answer is not verified yet. */
+export type CertificateOutcome =
+  | { readonly kind: "found"; readonly answer: LinkBody<"certificate.found"> }
   /** `code` is the gateway's. */
   | { readonly kind: "refused"; readonly code: string }
   | { readonly kind: "unanswered" };
@@ -88,7 +96,8 @@ export class Uplink implements SessionUplink {
   }
 
   get refused(): boolean {
-    return this.#options.link.problem === UplinkBrokerRefused.code;
+    const { problem } = this.#options.link;
+    return problem === UplinkBrokerRefused.code || problem === UplinkCertificateRefused.code;
   }
 
   get status(): TerminalStatus["uplink"] {
@@ -164,6 +173,15 @@ export class Uplink implements SessionUplink {
     const sent = await this.#sender.send(this.#message("keys.find", question), "answer");
     if (sent.kind === "refused") return sent;
     if (sent.kind === "answered" && sent.by.type === "keys.found") return { kind: "found", answer: sent.by.body };
+    return { kind: "unanswered" };
+  }
+
+  /** Never rejects. */
+  async findCertificate(question: LinkBody<"certificate.find">): Promise<CertificateOutcome> {
+    const sent = await this.#sender.send(this.#message("certificate.find", question), "answer");
+    if (sent.kind === "refused") return sent;
+    if (sent.kind === "answered" && sent.by.type === "certificate.found")
+      return { kind: "found", answer: sent.by.body };
     return { kind: "unanswered" };
   }
 
@@ -253,6 +271,7 @@ export class Uplink implements SessionUplink {
         return;
       case "order.found":
       case "keys.found":
+      case "certificate.found":
         this.#sender.answer(message.body.re, message);
         break;
       case "refused":

@@ -31,27 +31,73 @@ const publicUrl = Type.Optional(
   }),
 );
 
+const EVERYWHERE = ["0.0.0.0", "::"];
+const certifiedUrl = Type.String({
+  format: "url",
+  pattern: "^mqtts://[^/@]+$",
+  description: "the mqtts:// URL that terminals with certificates reach it by",
+});
+
 const EmbeddedBroker = Type.Object(
-  { kind: Type.Literal("embedded"), host, port: listenPort, publicUrl },
+  {
+    kind: Type.Literal("embedded"),
+    host,
+    port: listenPort,
+    /** Where it listens for terminals with certificates. */
+    tls: Type.Optional(
+      Type.Object(
+        { host, port: listenPort },
+        { additionalProperties: false, description: "an object with host, port" },
+      ),
+    ),
+    publicUrl,
+  },
   {
     additionalProperties: false,
-    // Where it listens everywhere, terminals can't be told where.
-    if: { properties: { host: { not: { enum: ["0.0.0.0", "::"] } } } },
-    else: { required: ["publicUrl"], properties: { publicUrl } },
+    allOf: [
+      {
+        // Where it listens everywhere, terminals can't be told where.
+        if: {
+          properties: {
+            host: { not: { enum: EVERYWHERE } },
+            tls: { properties: { host: { not: { enum: EVERYWHERE } } } },
+          },
+        },
+        else: { required: ["publicUrl"], properties: { publicUrl } },
+      },
+      {
+        if: { required: ["tls"] },
+        // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so.
+        then: { properties: { publicUrl: certifiedUrl } },
+      },
+    ],
   },
 );
 
-const ExternalBroker = strict({
-  kind: Type.Literal("external"),
-  url: Type.String({
-    format: "url",
-    pattern: "^mqtts?://[^/@]+$",
-    description: "an mqtt:// or mqtts:// URL without credentials in it",
-  }),
-  username: Type.String({ minLength: 1, description: "the gateway's user name at the broker" }),
-  password: Type.String({ minLength: 1, writeOnly: true, description: "the gateway's password at the broker" }),
-  publicUrl,
-});
+const certificates = Type.Optional(
+  Type.Boolean({ description: "true or false: does the broker ask terminals for the gateway's certificates" }),
+);
+
+const ExternalBroker = Type.Object(
+  {
+    kind: Type.Literal("external"),
+    url: Type.String({
+      format: "url",
+      pattern: "^mqtts?://[^/@]+$",
+      description: "an mqtt:// or mqtts:// URL without credentials in it",
+    }),
+    username: Type.String({ minLength: 1, description: "the gateway's user name at the broker" }),
+    password: Type.String({ minLength: 1, writeOnly: true, description: "the gateway's password at the broker" }),
+    certificates,
+    publicUrl,
+  },
+  {
+    additionalProperties: false,
+    if: { required: ["certificates"], properties: { certificates: { const: true } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so.
+    then: { required: ["publicUrl"], properties: { publicUrl: certifiedUrl } },
+  },
+);
 
 const SimulatedPhone = strict({
   kind: Type.Literal("simulated", { description: "simulated" }),

@@ -29,6 +29,9 @@ const STATUS: Readonly<Record<string, number>> = {
   order_codes_exhausted: 503,
   enrolment_token_invalid: 403,
   enrolment_key_unsuitable: 422,
+  enrolment_without_request: 422,
+  certificate_request_invalid: 422,
+  certificates_not_signed: 404,
 };
 
 /** What fastify itself refuses a request for. */

@@ -4,6 +4,7 @@ import type { Random } from "@swipewire/protocol/random";
 import type { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { type Clock, isoTime } from "@swipewire/protocol/time";
 import {
+  AuthorityExists,
   EnvelopeKeyLast,
   EnvelopeKeysTwo,
   KeyBlockUnsuitable,
@@ -16,7 +17,14 @@ import {
 import { checkValueOf } from "./check-value.ts";
 import type { KeyHolder } from "./key-holder.ts";
 import { isWeakKey, withOddParity } from "./key-quality.ts";
-import { type KeyPurpose, type KeyRecord, type KeyUse, KSN_PREFIX, type SymmetricAlgorithm } from "./key-record.ts";
+import {
+  isKeyPairUse,
+  type KeyPurpose,
+  type KeyRecord,
+  type KeyUse,
+  KSN_PREFIX,
+  type SymmetricAlgorithm,
+} from "./key-record.ts";
 
 /** X9.143:2021 6.3.1, table 2, and 6.3.3, table 4: how a key block says what each use is; the first mode is written. */
 const BLOCK_FIELDS = {
@@ -75,6 +83,13 @@ export class KeyCustody {
     if (this.#byUse("gateway-signing").length === 0) await this.#holder.makeKeyPair("gateway-signing", now);
     await this.#holder.makeKeyPair("envelope", now);
     return this.#envelopeKeys().at(-1) as KeyRecord;
+  }
+
+  /** The key that signs terminals' and brokers' certificates; there is one. @throws AuthorityExists */
+  async makeAuthority(): Promise<KeyRecord> {
+    if (this.#byUse("certificate-authority").length > 0) throw new AuthorityExists();
+    await this.#holder.makeKeyPair("certificate-authority", isoTime(this.#clock.now()));
+    return this.#byUse("certificate-authority")[0] as KeyRecord;
   }
 
   /** The older of two envelope keys. @throws EnvelopeKeyLast */
@@ -157,8 +172,7 @@ export class KeyCustody {
    */
   exportKeyBlock(name: string, protection: BlockProtection): string {
     const key = this.find(name);
-    if (key.use === "envelope" || key.use === "gateway-signing" || key.exportable === false)
-      throw new KeyNotExportable();
+    if (isKeyPairUse(key.use) || key.exportable === false) throw new KeyNotExportable();
     const { keyUsage, modesOfUse } = BLOCK_FIELDS[key.use];
     const fields = { keyUsage, modeOfUse: modesOfUse.charAt(0), keyVersion: "00", exportability: "E", keyContext: "0" };
     const algorithm = key.algorithm === "AES" ? "A" : "T";

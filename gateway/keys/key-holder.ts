@@ -36,7 +36,7 @@ export interface KeyHolder {
   /** @param key 8 or 16 bytes */
   holdWorkingKey(key: Uint8Array): WorkingKey;
 
-  /** What Ed25519 makes of it with the gateway's signing key: 64 bytes (RFC 8032). */
+  /** What Ed25519 makes of it with a key pair that signs: 64 bytes (RFC 8032). */
   sign(key: KeyRecord, message: Uint8Array): Uint8Array;
 
   /** @param created RFC 3339 */

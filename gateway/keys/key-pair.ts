@@ -3,7 +3,11 @@ import { thumbprintCheckValue } from "./check-value.ts";
 import type { KeyPairUse, KeyRecord } from "./key-record.ts";
 
 /** RFC 8037 3.1 and 3.2. */
-export const CURVES = { envelope: "X25519", "gateway-signing": "Ed25519" } as const;
+export const CURVES = {
+  envelope: "X25519",
+  "gateway-signing": "Ed25519",
+  "certificate-authority": "Ed25519",
+} as const satisfies Readonly<Record<KeyPairUse, "X25519" | "Ed25519">>;
 
 /**
  * What is known of a new key pair.

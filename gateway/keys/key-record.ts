@@ -3,11 +3,13 @@ import Type from "typebox";
 
 /** What a key is for; none serves for anything else. */
 const symmetricUses = ["base-derivation", "terminal-master", "key-block-protection"] as const;
-const keyPairUses = ["envelope", "gateway-signing"] as const;
+const keyPairUses = ["envelope", "gateway-signing", "certificate-authority"] as const;
 /** What custodians bring keys for. */
 export const keyPurposes: readonly KeyPurpose["use"][] = symmetricUses;
 export type KeyPairUse = (typeof keyPairUses)[number];
 export type KeyUse = KeyPairUse | KeyPurpose["use"];
+
+export const isKeyPairUse = (use: unknown): use is KeyPairUse => keyPairUses.some((known) => known === use);
 
 /** Of the KSNs that a base derivation key serves: as many leading hex digits as its owner gave out. */
 export const KSN_PREFIX = "^[0-9A-F]{1,16}$";

@@ -18,6 +18,15 @@ export interface KeyStore {
   /** {@link sealingKeys}, signed with {@link gatewayKey} for the terminal's question of this id. @throws GatewayKeyMissing */
   signSealingKeys(question: string): string;
 
+  /** A statement of the gateway's, signed by {@link gatewayKey}: 64 bytes, Ed25519. @throws GatewayKeyMissing */
+  signStatement(input: Uint8Array): Uint8Array;
+
+  /** The key that signs certificates. @throws AuthorityMissing */
+  authorityKey(): KeyRecord & { readonly publicKey: string };
+
+  /** What {@link authorityKey} signs, of a certificate or a list of revoked ones: 64 bytes, Ed25519. @throws AuthorityMissing */
+  signCertificate(toBeSigned: Uint8Array): Uint8Array;
+
   /**
    * Opens a compact JWE (ECDH-ES, A256GCM).
    * @throws EnvelopeKeyUnknown | EnvelopeUnreadable

@@ -13,7 +13,7 @@ import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import type { ReaderEncryptionScheme } from "@swipewire/protocol/readers/reader-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { decodeProtectedHeader } from "jose";
-import { GatewayKeyMissing, ReaderKeyUnknown, WorkingKeysMissing } from "../errors.ts";
+import { AuthorityMissing, GatewayKeyMissing, ReaderKeyUnknown, WorkingKeysMissing } from "../errors.ts";
 import type { KeyHolder, WorkingKey } from "./key-holder.ts";
 import type { KeyRecord, KeyUse, SymmetricAlgorithm } from "./key-record.ts";
 import type { KeyStore } from "./key-store.ts";
@@ -52,6 +52,20 @@ export class KeyVault implements KeyStore {
   signSealingKeys(question: string): string {
     const key = this.#signingKey();
     return signSealingKeys(question, this.sealingKeys(), (input) => this.#holder.sign(key, input));
+  }
+
+  signStatement(input: Uint8Array): Uint8Array {
+    return this.#holder.sign(this.#signingKey(), input);
+  }
+
+  authorityKey(): KeyRecord & { readonly publicKey: string } {
+    const [key] = this.#byUse("certificate-authority");
+    if (key?.publicKey === undefined) throw new AuthorityMissing();
+    return { ...key, publicKey: key.publicKey };
+  }
+
+  signCertificate(toBeSigned: Uint8Array): Uint8Array {
+    return this.#holder.sign(this.authorityKey(), toBeSigned);
   }
 
   async decryptEnvelope(jwe: string): Promise<SensitiveBytes> {

@@ -54,8 +54,10 @@ function opened(source: SecretSource, holder: KeyHolder, services: KeyServices):
   };
 }
 
-/** Keys that come from others: reader makers and the acquirer. 16 bytes each, the caller's to wipe. */
-export interface ForeignKeys {
+/** What a new store holds beside an envelope key. Keys of 16 bytes, the caller's to wipe. */
+export interface WantedKeys {
+  /** Is one made that signs certificates? */
+  readonly authority?: boolean;
   readonly baseDerivationKeys?: readonly { readonly ksnPrefix: string; readonly key: Uint8Array }[];
   readonly terminalMasterKey?: Uint8Array;
 }
@@ -68,7 +70,7 @@ export interface ForeignKeys {
 export async function makeKeyFile(
   { file, secretFile }: { readonly file: string } & SecretSource,
   services: KeyServices,
-  { baseDerivationKeys = [], terminalMasterKey }: ForeignKeys = {},
+  { authority = false, baseDerivationKeys = [], terminalMasterKey }: WantedKeys = {},
 ): Promise<void> {
   if (secretFile === undefined) throw new KeySecretUnreadable({ detail: "no secretFile" });
   await makeSecretFile(secretFile, services.random);
@@ -77,6 +79,7 @@ export async function makeKeyFile(
   const { custody, close } = opened({ secretFile }, await FileHolder.open(file, secret, services.random), services);
   try {
     await custody.rotateEnvelopeKey();
+    if (authority) await custody.makeAuthority();
     for (const [n, { ksnPrefix, key }] of baseDerivationKeys.entries()) {
       const purpose = { name: `readers-${n + 1}`, use: "base-derivation", algorithm: "TDES", ksnPrefix } as const;
       await custody.add(purpose, key, { allowWeak: true });

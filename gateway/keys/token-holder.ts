@@ -9,8 +9,8 @@ import type { Template } from "pkcs11js";
 import { KeyNotExportable, KeyTokenFailed, KeyUnsuitable } from "../errors.ts";
 import { openByAgreement } from "./ecdh-es.ts";
 import type { KeyHolder, WorkingKey } from "./key-holder.ts";
-import { keyPairRecord } from "./key-pair.ts";
-import { type KeyPairUse, KeyRecord } from "./key-record.ts";
+import { CURVES, keyPairRecord } from "./key-pair.ts";
+import { isKeyPairUse, type KeyPairUse, KeyRecord } from "./key-record.ts";
 import {
   CKK_EC_EDWARDS,
   CKK_EC_MONTGOMERY,
@@ -24,7 +24,7 @@ import {
 } from "./token-module.ts";
 
 /** RFC 8410 3: id-X25519 and id-Ed25519, as CKA_EC_PARAMS has them. */
-const CURVE_OIDS = { envelope: Buffer.from("06032b656e", "hex"), "gateway-signing": Buffer.from("06032b6570", "hex") };
+const CURVE_OIDS = { X25519: Buffer.from("06032b656e", "hex"), Ed25519: Buffer.from("06032b6570", "hex") };
 const SIGNATURE = 64;
 const POINT = 32;
 
@@ -143,7 +143,7 @@ export class TokenHolder implements KeyHolder {
       module.C_GenerateKeyPair(
         session,
         { mechanism },
-        [type, { type: p11.CKA_TOKEN, value: false }, { type: p11.CKA_EC_PARAMS, value: CURVE_OIDS[use] }],
+        [type, { type: p11.CKA_TOKEN, value: false }, { type: p11.CKA_EC_PARAMS, value: CURVE_OIDS[CURVES[use]] }],
         [
           type,
           { type: p11.CKA_TOKEN, value: true },
@@ -280,8 +280,7 @@ export class TokenHolder implements KeyHolder {
       const fields = String(label?.value ?? "").split(" ");
       if (fields[0] !== MARK) continue;
       const [, order, use, name, algorithm, bits, checkValue, created, last] = fields;
-      const isPair = use === "envelope" || use === "gateway-signing";
-      const extra = isPair ? { publicKey: last } : last !== "-" && { ksnPrefix: last };
+      const extra = isKeyPairUse(use) ? { publicKey: last } : last !== "-" && { ksnPrefix: last };
       try {
         const record = checkRecord({ name, use, algorithm, bits: Number(bits), checkValue, created, ...extra });
         found.push({ order: Number(order), record, handle });

@@ -87,6 +87,14 @@ export interface Tables {
     /** The `kid` of the envelope key that it last told of. */
     seals_to: string | null;
   };
+  /** The certificates that terminals were given. */
+  certificates: {
+    /** Lower-case hex. */
+    serial: string;
+    terminal_id: string;
+    issued_at: Instant;
+    expires_at: Instant;
+  };
   enrolment_tokens: {
     /** SHA-256, hex. */
     token_hash: string;

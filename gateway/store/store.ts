@@ -17,6 +17,7 @@ import * as bankTransactions from "./migrations/0002-bank-transactions.ts";
 import * as refundsAndSettlements from "./migrations/0003-refunds-and-settlements.ts";
 import * as sealingKeys from "./migrations/0004-sealing-keys.ts";
 import * as batchUploads from "./migrations/0005-batch-uploads.ts";
+import * as certificates from "./migrations/0006-certificates.ts";
 import type { Tables } from "./schema.ts";
 
 /**
@@ -33,6 +34,7 @@ const migrations = {
   "0003-refunds-and-settlements": refundsAndSettlements,
   "0004-sealing-keys": sealingKeys,
   "0005-batch-uploads": batchUploads,
+  "0006-certificates": certificates,
 };
 
 /** How long a write waits for another process that holds the file (a command of the CLI beside a running gateway). */

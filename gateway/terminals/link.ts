@@ -16,7 +16,8 @@ import mqtt, { type MqttClient } from "mqtt";
 import type { Logger } from "pino";
 import Type from "typebox";
 import type { MqttCredentials } from "../broker/embedded-broker.ts";
-import { LinkFault, LinkMessageExpired, LinkTopicUnknown } from "../errors.ts";
+import type { TerminalCertificates } from "../certificates/terminal-certificates.ts";
+import { CertificatesNotSigned, LinkFault, LinkMessageExpired, LinkTopicUnknown } from "../errors.ts";
 import type { Orders } from "../orders/orders.ts";
 import type { PaymentNotice, Payments, Reception } from "../payments/payments.ts";
 import { whereabouts } from "../whereabouts.ts";
@@ -32,7 +33,7 @@ const ANSWER_LIFETIME = Minutes(1);
 const STATE_LIFETIME = Minutes(2);
 /** A terminal that comes back after longer asks. */
 const RESULT_LIFETIME = Hours(24);
-/** Answers to searches that are kept for the case that the question is repeated. */
+/** Answers that are kept for the case that the question is repeated. */
 const KEPT_ANSWERS = 1_000;
 
 const readUp = reader(UpMessage, MAX_LINK_MESSAGE);
@@ -44,6 +45,7 @@ const readPayment = reader(Type.Object({ body: Type.Object({ payment: Uuid }) })
 type DownContent = {
   [T in DownMessage["type"]]: { readonly type: T; readonly body: LinkBody<T> };
 }[DownMessage["type"]];
+type AnsweredOnce = Extract<UpMessage, { type: "order.find" | "certificate.find" }>;
 type PaymentMessage = Extract<UpMessage, { type: "swipe.submit" | "payment.query" | "payment.cancel" }>;
 
 export interface TerminalLinkOptions {
@@ -61,6 +63,8 @@ export interface TerminalServices {
   readonly orders: Pick<Orders, "findByCode">;
   readonly payments: Pick<Payments, "submit" | "query" | "cancel" | "refuse">;
   readonly keys: Pick<KeyQuestions, "answer">;
+  /** Where the gateway signs certificates. */
+  readonly certificates?: Pick<TerminalCertificates, "answer"> | undefined;
 }
 
 /**
@@ -77,7 +81,10 @@ export class TerminalLink {
   readonly #presence = new Map<string, TerminalPresence>();
   /** Messages being acted on, by terminal and id: a repeat that comes meanwhile is left to the first. */
   readonly #underWay = new Map<string, Promise<void>>();
-  /** Answers to searches, by terminal and id of the question: a repeat must not count as another guess. */
+  /**
+   * Answers by terminal and id of the question: a repeat must not count as another guess at a code, nor make another
+   * certificate.
+   */
   readonly #answers = new Map<string, DownMessage>();
   #client: MqttClient | undefined;
 
@@ -210,10 +217,10 @@ export class TerminalLink {
   ): Promise<void> {
     const expired = Date.parse(message.until) + CLOCK_SKEW < this.#clock.now();
     if (expired) this.#count(new LinkMessageExpired(), terminal);
-    if (message.type === "order.find" || message.type === "keys.find") {
+    if (message.type === "order.find" || message.type === "keys.find" || message.type === "certificate.find") {
       if (expired) this.#refuse(terminal, message.id, LinkMessageExpired.code);
-      else if (message.type === "order.find") await this.#find(services, terminal, message);
-      else await this.#findKeys(services, terminal, message);
+      else if (message.type === "keys.find") await this.#findKeys(services, terminal, message);
+      else await this.#answerOnce(services, terminal, message);
       return;
     }
     // A payment that is known is told as it stands, however late its message comes.
@@ -223,31 +230,42 @@ export class TerminalLink {
     this.#answer(terminal, message.id, reception);
   }
 
-  async #find(
-    { orders }: TerminalServices,
-    terminal: string,
-    { id, body }: Extract<UpMessage, { type: "order.find" }>,
-  ): Promise<void> {
+  async #answerOnce(services: TerminalServices, terminal: string, message: AnsweredOnce): Promise<void> {
+    const { id } = message;
     const key = `${terminal}/${id}`;
-    const answer = this.#answers.get(key) ?? (await this.#search(orders, terminal, id, body.code));
+    const answer = this.#answers.get(key) ?? (await this.#search(services, terminal, message));
     this.#answers.set(key, answer);
     for (const oldest of this.#answers.keys()) {
       if (this.#answers.size <= KEPT_ANSWERS) break;
       this.#answers.delete(oldest);
     }
     this.#owed.add(terminal, answer);
-    if (answer.type === "order.found") this.#acknowledge(terminal, id);
+    if (answer.type !== "refused") this.#acknowledge(terminal, id);
   }
 
-  async #search(orders: TerminalServices["orders"], terminal: string, id: string, code: string): Promise<DownMessage> {
+  async #search(services: TerminalServices, terminal: string, message: AnsweredOnce): Promise<DownMessage> {
+    const { id } = message;
     try {
-      const order = await orders.findByCode(terminal, code);
-      return this.#message({ type: "order.found", body: { re: id, order } }, ANSWER_LIFETIME);
+      return this.#message(await this.#found(services, terminal, message), ANSWER_LIFETIME);
     } catch (failure) {
       if (!(failure instanceof SwipewireError)) throw failure;
-      this.#count(failure, terminal);
+      // Not a fault: terminals ask whether there are any.
+      if (!(failure instanceof CertificatesNotSigned)) this.#count(failure, terminal);
       return this.#message({ type: "refused", body: { re: id, code: failure.code } }, ANSWER_LIFETIME);
     }
+  }
+
+  async #found(
+    { orders, certificates }: TerminalServices,
+    terminal: string,
+    { type, id, body }: AnsweredOnce,
+  ): Promise<DownContent> {
+    if (type === "order.find") {
+      return { type: "order.found", body: { re: id, order: await orders.findByCode(terminal, body.code) } };
+    }
+    if (!certificates) throw new CertificatesNotSigned();
+    const signingKey = await this.#options.terminals.signingKey(terminal);
+    return { type: "certificate.found", body: await certificates.answer(terminal, id, body, signingKey) };
   }
 
   async #findKeys(

@@ -4,7 +4,14 @@ import { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { type Random, randomUuid } from "@swipewire/protocol/random";
 import { type Clock, type Duration, Hours, type Instant, isoTime } from "@swipewire/protocol/time";
-import { EnrolmentKeyUnsuitable, EnrolmentTokenInvalid, TerminalRevoked, TerminalUnknown } from "../errors.ts";
+import type { TerminalCertificates } from "../certificates/terminal-certificates.ts";
+import {
+  EnrolmentKeyUnsuitable,
+  EnrolmentTokenInvalid,
+  EnrolmentWithoutRequest,
+  TerminalRevoked,
+  TerminalUnknown,
+} from "../errors.ts";
 import type { Store } from "../store/store.ts";
 
 const TOKEN_LIFETIME = Hours(24);
@@ -21,6 +28,8 @@ export interface TerminalsOptions {
   readonly sealingKeys: () => readonly PublicJwk[];
   /** Where terminals find the broker, `mqtt://…`. */
   readonly mqttUrl: () => string;
+  /** Where terminals need certificates: what signs them. */
+  readonly certificates?: Pick<TerminalCertificates, "issue"> | undefined;
 }
 
 export interface EnrolledTerminal {
@@ -30,6 +39,8 @@ export interface EnrolledTerminal {
   readonly revokedAt: Instant | null;
   /** The `kid` of the envelope key that it was last known to seal to; null where it was enrolled before this was kept. */
   readonly sealsTo: string | null;
+  /** Until when its newest certificate is good; null where it has none. */
+  readonly certifiedUntil: Instant | null;
 }
 
 /** Which terminals there are, and how one becomes one. */
@@ -55,16 +66,17 @@ export class Terminals {
 
   /**
    * Makes a terminal of whoever holds a token. The reply holds its MQTT password, which is not kept.
-   * @throws EnrolmentTokenInvalid | EnrolmentKeyUnsuitable
+   * @throws EnrolmentTokenInvalid | EnrolmentKeyUnsuitable | EnrolmentWithoutRequest | CertificateRequestInvalid
    */
-  async enrol({ token, name, signingKey }: EnrolmentRequest): Promise<EnrolmentReply> {
+  async enrol({ token, name, signingKey, certificateRequest }: EnrolmentRequest): Promise<EnrolmentReply> {
     if (signingKey.crv !== "Ed25519") throw new EnrolmentKeyUnsuitable();
-    const { store, clock, random, mqttUrl, sealingKeys } = this.#options;
+    const { store, clock, random, mqttUrl, sealingKeys, certificates } = this.#options;
+    if (certificates && certificateRequest === undefined) throw new EnrolmentWithoutRequest();
     const now = clock.now();
     const terminal = randomUuid(random);
     const password = this.#secret();
     const keys = sealingKeys();
-    await store.transaction().execute(async (trx) => {
+    const certificate = await store.transaction().execute(async (trx) => {
       const used = await trx
         .updateTable("enrolment_tokens")
         .set({ used_at: now })
@@ -86,12 +98,15 @@ export class Terminals {
           seals_to: keys[0]?.kid ?? null,
         })
         .execute();
+      if (certificateRequest === undefined) return undefined;
+      return certificates?.issue(trx, terminal, certificateRequest);
     });
     return {
       terminal,
       mqtt: { url: mqttUrl(), username: terminal, password },
       sealingKeys: [...keys],
       serverTime: isoTime(now),
+      ...(certificate && { certificate }),
     };
   }
 
@@ -100,6 +115,13 @@ export class Terminals {
     return this.#options.store
       .selectFrom("terminals")
       .select(["id as terminal", "name", "enrolled_at as enrolledAt", "revoked_at as revokedAt", "seals_to as sealsTo"])
+      .select((e) =>
+        e
+          .selectFrom("certificates")
+          .select((of) => of.fn.max("expires_at").as("until"))
+          .whereRef("terminal_id", "=", "terminals.id")
+          .as("certifiedUntil"),
+      )
       .orderBy("enrolled_at")
       .orderBy("id")
       .execute();
@@ -129,6 +151,16 @@ export class Terminals {
       .executeTakeFirst();
     if (!row || row.revoked_at !== null) return false;
     return timingSafeEqual(Buffer.from(sha256(password), "hex"), Buffer.from(row.password_hash, "hex"));
+  }
+
+  /** Whether a terminal is enrolled and not revoked. */
+  async mayConnect(terminal: string): Promise<boolean> {
+    const row = await this.#options.store
+      .selectFrom("terminals")
+      .select("revoked_at")
+      .where("id", "=", terminal)
+      .executeTakeFirst();
+    return row?.revoked_at === null;
   }
 
   /**

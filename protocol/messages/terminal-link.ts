@@ -39,6 +39,7 @@ export const PaymentQuery = message("payment.query", { payment: Uuid });
 /** The payer gave up. Acknowledged, or refused when it is too late. */
 export const PaymentCancel = message("payment.cancel", { payment: Uuid });
 
+const CompactJws = Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+){2}$", maxLength: 12_288 });
 const CompactJwe = Type.String({ pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]*){4}$", maxLength: 2_048 });
 
 /** Which keys are swipes to be sealed to? See `envelope/sealing-keys.ts`. */
@@ -47,6 +48,12 @@ export const KeysFind = message("keys.find", {
   sealsTo: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   /** Of a terminal that has not pinned the gateway's signing key yet. */
   challenge: Type.Optional(CompactJwe),
+});
+
+/** Is there a certificate for the terminal, or a newer one? See `envelope/certificates.ts`. */
+export const CertificateFind = message("certificate.find", {
+  /** Signed by the terminal; without one the gateway says only whether it signs certificates. */
+  request: Type.Optional(CompactJws),
 });
 
 // Gateway to terminal.
@@ -72,6 +79,9 @@ export const KeysFound = message("keys.found", {
   /** Answers the challenge. */
   gatewayKey: Type.Optional(CompactJwe),
 });
+
+/** The id of the question, `re`, is signed with what is answered. */
+export const CertificateFound = message("certificate.found", { re: Uuid, statement: CompactJws });
 
 /** States of a payment in which something is still to happen. */
 export const PaymentProgress = Type.Union([
@@ -119,11 +129,27 @@ export const PaymentResult = message("payment.result", {
 export const Refused = message("refused", { re: Uuid, code: ErrorCode });
 
 /** What a terminal publishes to its `up` topic. */
-export const UpMessage = Type.Union([Ack, OrderFind, SwipeSubmit, PaymentQuery, PaymentCancel, KeysFind]);
+export const UpMessage = Type.Union([
+  Ack,
+  OrderFind,
+  SwipeSubmit,
+  PaymentQuery,
+  PaymentCancel,
+  KeysFind,
+  CertificateFind,
+]);
 export type UpMessage = Type.Static<typeof UpMessage>;
 
 /** What the gateway publishes to a terminal's `down` topic. */
-export const DownMessage = Type.Union([Ack, OrderFound, KeysFound, PaymentState, PaymentResult, Refused]);
+export const DownMessage = Type.Union([
+  Ack,
+  OrderFound,
+  KeysFound,
+  CertificateFound,
+  PaymentState,
+  PaymentResult,
+  Refused,
+]);
 export type DownMessage = Type.Static<typeof DownMessage>;
 
 /** Any message of the terminal link. */

@@ -55,11 +55,12 @@ export interface System extends Centre {
 
 /** Keys that open what the simulator's readers encrypt, and the bank's. */
 export const makeTestKeys = (
-  { keys }: Pick<GatewayConfig, "keys">,
+  { keys, broker }: Pick<GatewayConfig, "keys" | "broker">,
   options: Pick<SystemOptions, "clock" | "random">,
 ): Promise<void> => {
   if (keys.kind !== "file") throw new TypeError("test keys go into a file");
   return makeKeyFile(keys, options, {
+    authority: broker.kind === "embedded" ? broker.tls !== undefined : broker.certificates === true,
     baseDerivationKeys: ["FFFF9876543210", "62994901190000"].map((ksnPrefix) => ({ ksnPrefix, key: PUBLISHED_BDK })),
     terminalMasterKey: TEST_TMK,
   });

@@ -122,6 +122,29 @@ t.test("a broker that listens everywhere needs a URL that terminals can be told"
   t.same(problemsOf((await configFile(t, { broker: { ...broker, publicUrl: "mqtt://pay.example.com" } })).file), []);
 });
 
+t.test("where terminals need certificates, they are given an mqtts:// URL", async (t) => {
+  const tls = { host: "127.0.0.1", port: 8883 };
+  const embedded = { kind: "embedded", host: "127.0.0.1", port: 1883, tls };
+  const problems = async (broker: object) => problemsOf((await configFile(t, { broker })).file);
+  t.same(await problems(embedded), []);
+  t.same(await problems({ ...embedded, publicUrl: "mqtts://pay.example.com:8883" }), []);
+  const wanted = "the mqtts:// URL that terminals with certificates reach it by";
+  t.same(await problems({ ...embedded, publicUrl: "mqtt://pay.example.com" }), [
+    `FILE: broker.publicUrl: got "mqtt://pay.example.com"; allowed: ${wanted}`,
+  ]);
+  t.same(await problems({ ...embedded, tls: { ...tls, host: "::" } }), [
+    "FILE: broker.publicUrl: got nothing; allowed: the mqtt:// or mqtts:// URL that terminals reach it by",
+  ]);
+  t.same(await problems({ ...external, certificates: true }), [
+    `FILE: broker.publicUrl: got nothing; allowed: ${wanted}`,
+  ]);
+  t.same(await problems({ ...external, certificates: false }), []);
+  const { tls: _, ...plain } = embedded;
+  const { file } = await configFile(t, { broker: plain });
+  const environment = { SWIPEWIRE_GATEWAY_BROKER_TLS_HOST: "127.0.0.2", SWIPEWIRE_GATEWAY_BROKER_TLS_PORT: "8884" };
+  t.match(readConfig({ file, environment }).broker, { tls: { host: "127.0.0.2", port: 8884 } });
+});
+
 t.test("a bank's dialect says whether its messages have an address and a header", async (t) => {
   const { file, settings } = await configFile(t);
   const { tpdu, header, ...bank } = settings.acquirer;

@@ -55,7 +55,7 @@ async function serve(t: Test, checkStore?: () => Promise<unknown>) {
     routes: [
       merchantRoutes({ merchants, orders, payments: { cancelOrder: (...of) => orders.cancel(...of) }, refunds }),
       payRoutes({ orders }),
-      enrolmentRoutes({ enrol: (request) => terminals.enrol(request) }),
+      enrolmentRoutes({ enrol: (request) => terminals.enrol(request), authority: undefined }),
       healthRoutes({
         checkStore: checkStore ?? (() => store.selectFrom("merchants").select("id").execute()),
         acquirerReady: () => false,

@@ -1,8 +1,12 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { startEmbeddedBroker } from "@swipewire/gateway/broker/embedded-broker";
+import { CertificateAuthority } from "@swipewire/gateway/certificates/authority";
+import { TerminalCertificates } from "@swipewire/gateway/certificates/terminal-certificates";
 import { KeyQuestions } from "@swipewire/gateway/terminals/key-questions";
 import { TerminalLink, type TerminalServices } from "@swipewire/gateway/terminals/link";
+import { signCertificateRequest, verifyCertificateFinding } from "@swipewire/protocol/envelope/certificates";
 import { challengeGateway, verifySealingKeys } from "@swipewire/protocol/envelope/sealing-keys";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { checker } from "@swipewire/protocol/messages/parse";
@@ -14,6 +18,7 @@ import { Aedes, type AedesOptions } from "aedes";
 import mqtt, { type MqttClient } from "mqtt";
 import t, { type Test } from "tap";
 import { settle } from "../simulated-clock.ts";
+import { certificateRequest } from "./certificates/signing-floor.ts";
 import { type Kiosk, openPaymentFloor } from "./payment-floor.ts";
 
 const credentials = { username: "swipewire-gateway", password: "gateway-secret" };
@@ -49,7 +54,10 @@ class TestTerminal {
   }
 }
 
-const open = async (t: Test, services: (f: Floor) => Partial<TerminalServices> = () => ({})) => {
+const open = async (
+  t: Test,
+  services: (f: Floor) => Partial<TerminalServices> | Promise<Partial<TerminalServices>> = () => ({}),
+) => {
   const f = await openPaymentFloor();
   const startBroker = (port: number) =>
     startEmbeddedBroker({
@@ -70,7 +78,7 @@ const open = async (t: Test, services: (f: Floor) => Partial<TerminalServices> =
   });
   f.audience.tell = (terminal, notice) => link.tell(terminal, notice);
   const keys = new KeyQuestions(f);
-  await link.start({ orders: f.orders, payments: f.payments, keys, ...services(f) });
+  await link.start({ orders: f.orders, payments: f.payments, keys, ...(await services(f)) });
 
   const clients: MqttClient[] = [];
   const connect = async (kiosk: Kiosk = f.kiosk) => {
@@ -161,6 +169,68 @@ t.test("a terminal is told which keys to seal to, and what it seals to is rememb
   const late = { ...f.message("keys.find", {}), until: isoTime(f.clock.now() - Minutes(1)) };
   await f.say(terminal, late);
   await terminal.hear("refused", ({ body }) => body.re === late.id && body.code === "link_message_expired");
+});
+
+t.test("a terminal is told that there are no certificates, and it is no fault", async (t) => {
+  const f = await open(t);
+  const terminal = await f.connect();
+  const find = f.message("certificate.find", {});
+  await f.say(terminal, find);
+  const refused = await terminal.hear("refused");
+  t.same(refused.body, { re: find.id, code: "certificates_not_signed" });
+  t.equal(f.link.failures.get("certificates_not_signed"), undefined);
+});
+
+t.test("a terminal is given a certificate for a request that it signed itself, one for each question", async (t) => {
+  const f = await open(t, async ({ custody, keys, random, store, clock }) => {
+    await custody.makeAuthority();
+    const authority = new CertificateAuthority({ keys, random });
+    const url = () => "mqtts://broker.example:8883";
+    return { certificates: new TerminalCertificates({ store, authority, keys, url, clock }) };
+  });
+  const terminal = await f.connect();
+  const { id: kiosk, signingKey } = f.kiosk;
+  const answered = async (find: { readonly id: string }) => {
+    const { body } = await terminal.hear("certificate.found", ({ body }) => body.re === find.id);
+    return verifyCertificateFinding(body.statement, find.id, f.keys.gatewayKey());
+  };
+  const refused = async (find: { readonly id: string }) =>
+    (await terminal.hear("refused", ({ body }) => body.re === find.id)).body.code;
+  const bare = f.message("certificate.find", {});
+  await f.say(terminal, bare);
+  t.notOk((await answered(bare)).certificate, "only asked whether there are any");
+
+  const find = f.message("certificate.find", {
+    request: await signCertificateRequest(kiosk, certificateRequest().text, signingKey),
+  });
+  await f.say(terminal, find);
+  const { certificate = "" } = await answered(find);
+  t.equal(new X509Certificate(certificate).subject, `CN=${kiosk}`);
+  await f.say(terminal, find);
+  const again = f.message("certificate.find", {});
+  await f.say(terminal, again);
+  await answered(again);
+  const issued = () => f.store.selectFrom("certificates").selectAll().where("terminal_id", "=", kiosk).execute();
+  t.equal((await issued()).length, 1, "a repeat is the same question");
+
+  const other = await f.enrolKiosk();
+  for (const [code, request] of [
+    ["certificate_request_refused", await signCertificateRequest(kiosk, certificateRequest().text, other.signingKey)],
+    ["certificate_request_refused", await signCertificateRequest(other.id, certificateRequest().text, signingKey)],
+    ["certificate_request_invalid", await signCertificateRequest(kiosk, "AAAA", signingKey)],
+  ] as const) {
+    const wrong = f.message("certificate.find", { request });
+    await f.say(terminal, wrong);
+    t.equal(await refused(wrong), code);
+  }
+  const many = await signCertificateRequest(kiosk, certificateRequest().text, signingKey);
+  let last = f.message("certificate.find", { request: many });
+  for (let n = 0; n < 10; n++) {
+    last = f.message("certificate.find", { request: many });
+    await f.say(terminal, last);
+  }
+  t.equal(await refused(last), "certificates_too_many");
+  t.equal((await issued()).length, 10);
 });
 
 t.test("a result is repeated by its id until the terminal acknowledges it", async (t) => {

@@ -2,6 +2,8 @@ import { Terminals } from "@swipewire/gateway/terminals/terminals";
 import type { PublicJwk } from "@swipewire/protocol/messages/fields";
 import { Hours, isoTime, Seconds } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
+import { SimulatedClock } from "../simulated-clock.ts";
+import { certificateRequest, signingFloor } from "./certificates/signing-floor.ts";
 import { openShopFloor } from "./shop-floor.ts";
 
 const SIGNING: PublicJwk = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
@@ -56,6 +58,28 @@ t.test("a key that cannot sign is refused, and does not use up the token", async
   await t.resolves(terminals.enrol({ token, name: "kiosk", signingKey: SIGNING }));
 });
 
+t.test("where terminals need certificates, nobody is enrolled without a request that is one", async (t) => {
+  const { terminals, enrol, store } = await signingFloor(t, new SimulatedClock());
+  const { token } = await terminals.issueEnrolmentToken();
+  const attempt = (certificateRequest?: string) =>
+    terminals.enrol({
+      token,
+      name: "kiosk",
+      signingKey: SIGNING,
+      ...(certificateRequest !== undefined && { certificateRequest }),
+    });
+  await t.rejects(attempt(), { code: "enrolment_without_request" });
+  await t.rejects(attempt("AAAA"), { code: "certificate_request_invalid" });
+  t.same(await terminals.list(), [], "and nothing is left of it");
+  t.match(await attempt(certificateRequest().text), { certificate: { url: "mqtts://broker.example:8883" } });
+  const { terminal } = await enrol();
+  t.ok(await terminals.mayConnect(terminal));
+  await terminals.revoke(terminal);
+  t.notOk(await terminals.mayConnect(terminal));
+  t.notOk(await terminals.mayConnect("nobody"));
+  t.equal((await store.selectFrom("certificates").selectAll().execute()).length, 2);
+});
+
 t.test("a revoked terminal is nobody any more", async (t) => {
   const { terminals, clock, store, enrol } = await open(t);
   const { terminal, mqtt } = await enrol();
@@ -98,8 +122,8 @@ t.test("all terminals are listed, revoked ones too", async (t) => {
   await terminals.revoke(first);
   const listed = (await terminals.list()).filter(({ terminal }) => [first, second].includes(terminal));
   t.same(listed, [
-    { terminal: first, name: "kiosk", enrolledAt, revokedAt: clock.now(), sealsTo: "k1" },
-    { terminal: second, name: "kiosk", enrolledAt: clock.now(), revokedAt: null, sealsTo: "k1" },
+    { terminal: first, name: "kiosk", enrolledAt, revokedAt: clock.now(), sealsTo: "k1", certifiedUntil: null },
+    { terminal: second, name: "kiosk", enrolledAt: clock.now(), revokedAt: null, sealsTo: "k1", certifiedUntil: null },
   ]);
 });
 

@@ -77,6 +77,8 @@ export class Centre implements BrokerLink {
     this.#listener?.disconnected();
   }
 
+  reconnect(): void {}
+
   async close(): Promise<void> {
     this.#connection = undefined;
   }
@@ -133,6 +135,9 @@ export class Centre implements BrokerLink {
       }
       case "keys.find":
         this.#send("keys.found", { re, statement: keys(re) });
+        break;
+      case "certificate.find":
+        this.#send("refused", { re, code: "certificates_not_signed" });
         break;
       case "swipe.submit":
         if (message.body.payment !== this.#payment?.payment) this.#pay(message.body);

@@ -1,17 +1,20 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { chmod } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { enrol } from "@swipewire/daemon/enrolment/enrol";
+import { keptCertificate } from "@swipewire/daemon/state/certificate";
 import { loadIdentity } from "@swipewire/daemon/state/identity";
 import { pairingToken } from "@swipewire/daemon/state/pairing-token";
 import { EnrolmentRequest } from "@swipewire/protocol/messages/enrolment";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { CompactSign, compactVerify, importJWK } from "jose";
 import t, { type Test } from "tap";
+import { certificateRequest, signingFloor } from "../../gateway/certificates/signing-floor.ts";
 import { seededRandom } from "../../seeded-random.ts";
+import { SimulatedClock } from "../../simulated-clock.ts";
 
 const checkRequest = checker(EnrolmentRequest);
 const TOKEN = "oneTimeToken0123456789_-";
@@ -22,17 +25,26 @@ const REPLY = {
   serverTime: "2026-11-01T12:00:00.000Z",
 };
 
+type Reply = object | string | ((request: EnrolmentRequest) => object);
+
 /** A gateway that answers an enrolment as it is told. */
-async function begin(t: Test, status: number, reply: unknown) {
+async function begin(t: Test, status: number, reply: Reply, authority?: unknown) {
   const requests: EnrolmentRequest[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
+      if (request.url === "/base/v1/certificate-authority") {
+        if (authority === undefined) response.writeHead(404).end();
+        else response.end(typeof authority === "string" ? authority : JSON.stringify(authority));
+        return;
+      }
       t.equal(`${request.method} ${request.url}`, "POST /base/v1/terminals");
-      requests.push(checkRequest(JSON.parse(Buffer.concat(chunks).toString())));
+      const asked = checkRequest(JSON.parse(Buffer.concat(chunks).toString()));
+      requests.push(asked);
+      const answer = typeof reply === "function" ? reply(asked) : reply;
       response.writeHead(status, { "content-type": "application/json", location: "/elsewhere" });
-      response.end(typeof reply === "string" ? reply : JSON.stringify(reply));
+      response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -62,6 +74,53 @@ t.test("makes the key, enrols, and keeps the identity for its owner only", async
     .sign(await importJWK(identity.signingKey, "EdDSA"));
   const [request] = requests;
   await compactVerify(jws, await importJWK({ ...request?.signingKey }, "EdDSA"));
+});
+
+t.test("where the gateway signs certificates, keeps one with its key, for its owner only", async (t) => {
+  const { authority } = await signingFloor(t, new SimulatedClock());
+  const url = "mqtts://broker.example:8883";
+  const issue = (id: string, request: string, at = 0) =>
+    authority.issueToTerminal(id, Buffer.from(request, "base64url"), at).pem;
+  const reply = (certificate: (request: string) => string) => (request: EnrolmentRequest) => ({
+    ...REPLY,
+    certificate: { certificate: certificate(request.certificateRequest ?? ""), authority: authority.certificate, url },
+  });
+  const told = { authority: authority.certificate };
+  const own = reply((request) => issue(REPLY.terminal, request));
+  const { enrol, stateDir, requests } = await begin(t, 201, own, told);
+  await enrol();
+  const kept = await keptCertificate(stateDir);
+  t.match(kept, { authority: authority.certificate, url, taken: false, key: /PRIVATE KEY/ });
+  t.equal(modeOf(join(stateDir, "certificate.json")), 0o600);
+  await enrol();
+  t.not((await keptCertificate(stateDir))?.key, kept?.key, "a new key each time");
+  t.notOk(JSON.stringify(requests).includes("PRIVATE"));
+
+  const other = await signingFloor(t, new SimulatedClock(), { seed: 5 });
+  for (const [what, answer] of [
+    ["none", () => REPLY],
+    ["another terminal's", reply((request) => issue("6f8f2c3a-6c1e-4f0e-8f57-0f7b8a0e2a11", request))],
+    ["for another key", reply(() => issue(REPLY.terminal, certificateRequest().text))],
+    [
+      "another authority's",
+      reply((request) => other.authority.issueToTerminal(REPLY.terminal, Buffer.from(request, "base64url"), 0).pem),
+    ],
+    ["noise", reply(() => "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")],
+  ] as const) {
+    const wrong = await begin(t, 201, answer, told);
+    await t.rejects(wrong.enrol(), { code: "enrolment_reply_invalid" }, what);
+    await t.rejects(loadIdentity(wrong.stateDir), { code: "identity_missing" });
+  }
+  const noAuthority = await begin(t, 201, REPLY, "<html>");
+  await t.rejects(noAuthority.enrol(), { code: "enrolment_reply_invalid" });
+  t.equal(noAuthority.requests.length, 0, "the token is not spent");
+});
+
+t.test("enrolled anew at a gateway that signs none, it has no certificate any more", async (t) => {
+  const { enrol, stateDir } = await begin(t, 201, REPLY);
+  writeFileSync(join((await mkdir(stateDir, { recursive: true, mode: 0o700 })) ?? stateDir, "certificate.json"), "old");
+  await enrol();
+  t.equal(await keptCertificate(stateDir), undefined);
 });
 
 t.test("a second enrolment takes the place of the first, with a new key", async (t) => {

@@ -43,6 +43,8 @@ class InMemoryLink implements BrokerLink {
     this.connected = false;
   }
 
+  reconnect(): void {}
+
   connect(): void {
     this.connected = true;
     this.#listener?.connected();

@@ -1,3 +1,4 @@
+import { createPublicKey, verify } from "node:crypto";
 import { inspect } from "node:util";
 import type { KeyPurpose } from "@swipewire/gateway/keys/key-record";
 import type { OpenedKeys } from "@swipewire/gateway/keys/open-keys";
@@ -165,6 +166,34 @@ export function keyStoreSuite(t: Test, make: MakeStore): void {
     t.not(running.store.sealingKeys()[0]?.kid, newest?.kid);
     t.equal((await running.store.decryptEnvelope(await sealed(newest))).length, 7, "looked for when it is needed");
     t.equal(running.store.sealingKeys()[0]?.kid, newest?.kid);
+  });
+
+  t.test("signs certificates and statements, each with a key of its own that never leaves", async (t) => {
+    const { open } = await make(t);
+    const { store, custody, close } = await open();
+    const input = new TextEncoder().encode("to be signed");
+    t.throws(() => store.authorityKey(), { code: "authority_missing" });
+    t.throws(() => store.signCertificate(input), { code: "authority_missing" });
+    const record = await custody.makeAuthority();
+    await t.rejects(custody.makeAuthority(), { code: "authority_exists" });
+    t.match(store.authorityKey(), { ...record, use: "certificate-authority", algorithm: "Ed25519", bits: 256 });
+    const kbpk = { algorithm: "AES", key: SensitiveBytes.copyOf(bytes(AES.BDK)) } as const;
+    t.throws(() => custody.exportKeyBlock(record.name, kbpk), { code: "key_not_exportable" });
+    const signed = (x: string | undefined, signature: Uint8Array) =>
+      verify(
+        null,
+        input,
+        createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: x ?? "" }, format: "jwk" }),
+        signature,
+      );
+    t.ok(signed(record.publicKey, store.signCertificate(input)));
+    t.ok(signed(store.gatewayKey().x, store.signStatement(input)));
+    t.notOk(signed(store.gatewayKey().x, store.signCertificate(input)));
+    const before = store.signCertificate(input);
+    close();
+    const again = (await open()).store;
+    t.same(again.authorityKey(), record);
+    t.same(again.signCertificate(input), before, "the same after a restart, and each time");
   });
 
   t.test("opens the published requests of TDES DUKPT, by the longest KSN prefix", async (t) => {

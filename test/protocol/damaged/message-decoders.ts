@@ -1,5 +1,11 @@
 import { KeyObject, sign, type webcrypto } from "node:crypto";
 import { configReader } from "@swipewire/protocol/config/config-reader";
+import {
+  signCertificateFinding,
+  signCertificateRequest,
+  verifyCertificateFinding,
+  verifyCertificateRequest,
+} from "@swipewire/protocol/envelope/certificates";
 import { SealHeader } from "@swipewire/protocol/envelope/header";
 import { openSealedSwipe } from "@swipewire/protocol/envelope/open";
 import { sealSwipe } from "@swipewire/protocol/envelope/seal";
@@ -187,6 +193,32 @@ const sealingKeys: readonly DamagedDecoder[] = [
   },
 ];
 
+const pem = `-----BEGIN CERTIFICATE-----\n${"QUFB".repeat(16)}\n-----END CERTIFICATE-----\n`;
+const asked = await signCertificateRequest(uuid, "AAAA", terminal.privateKey);
+const found = { authority: pem, url: "mqtts://broker.example:8883", certificate: pem };
+const finding = signCertificateFinding(question, found, (input) =>
+  sign(null, input, KeyObject.from(terminal.privateKey as webcrypto.CryptoKey)),
+);
+
+const certificates: readonly DamagedDecoder[] = [
+  {
+    name: "signed request for a certificate",
+    of: ["envelope/certificates#verifyCertificateRequest"],
+    samples: [ascii(asked)],
+    share: 0.1,
+    codes: /^certificate_request_refused$/,
+    decode: (bytes) => verifyCertificateRequest(latin1(bytes), uuid, gatewayKey),
+  },
+  {
+    name: "signed answer about a certificate",
+    of: ["envelope/certificates#verifyCertificateFinding"],
+    samples: [ascii(finding)],
+    share: 0.1,
+    codes: /^certificate_answer_refused$/,
+    decode: (bytes) => verifyCertificateFinding(latin1(bytes), question, gatewayKey),
+  },
+];
+
 const readConfig = configReader(
   strict({
     port: Type.Integer({ minimum: 1, maximum: 65_535, default: 80, description: "a port" }),
@@ -203,6 +235,7 @@ export const messageDecoders: readonly DamagedDecoder[] = [
   ...messages,
   ...envelope,
   ...sealingKeys,
+  ...certificates,
   {
     name: "topic",
     of: ["messages/topics#parseTerminalTopic"],
