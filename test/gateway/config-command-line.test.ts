@@ -89,12 +89,12 @@ t.test("merchants and terminals are seen to beside a running gateway", async (t)
   const listed = (await command("keys", "list", "--config", file)).stdout;
   const sealsTo = / envelope .* ([0-9A-F]{6}) /.exec(listed)?.[1] ?? "";
   const time = "\\d{4}-\\d{2}-\\d{2}T[\\d:.]{12}Z";
-  t.match(await terminals(), [new RegExp(`^${terminal}  ${time}  - {23}  ${sealsTo}    Kiosk 7$`)]);
+  t.match(await terminals(), [new RegExp(`^${terminal}  ${time}  - {23}  - {23}  ${sealsTo}    Kiosk 7$`)]);
   const revoked = await command("terminal", "revoke", terminal, "--config", file);
   t.equal(revoked.code, 0, revoked.stderr);
   t.match(revoked.stdout, `Terminal ${terminal} is revoked`);
   await cut;
-  t.match(await terminals(), [new RegExp(`^${terminal}  ${time}  ${time}  ${sealsTo}    Kiosk 7$`)]);
+  t.match(await terminals(), [new RegExp(`^${terminal}  ${time}  ${time}  - {23}  ${sealsTo}    Kiosk 7$`)]);
   const nobody = await command("terminal", "revoke", "nobody", "--config", file);
   t.match(nobody, { code: 1, stdout: "", stderr: /^There is no terminal of this id/ });
 
