@@ -4,6 +4,7 @@ import { systemRandom } from "@swipewire/protocol/random";
 import { type Duration, Minutes, Seconds, systemClock } from "@swipewire/protocol/time";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { type Logger, pino } from "pino";
+import type { Tapes } from "./capture/tapes.ts";
 import type { DaemonConfig } from "./config/config-schema.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { type Daemon, type DaemonOptions, startDaemon } from "./daemon.ts";
@@ -24,9 +25,9 @@ import { SdNotify } from "./service/sd-notify.ts";
 import { Service } from "./service/service.ts";
 import { loadIdentity } from "./state/identity.ts";
 import { pairingToken } from "./state/pairing-token.ts";
-import { audioTransport } from "./transports/audio.ts";
+import { type AudioOptions, audioTransport } from "./transports/audio.ts";
 import type { ReaderTransport } from "./transports/reader-transport.ts";
-import { SerialTransport } from "./transports/serial.ts";
+import { type SerialOptions, SerialTransport } from "./transports/serial.ts";
 
 /** A terminal whose clock is further off has its messages refused. */
 const CLOCK_TOLERANCE = Minutes(0.5);
@@ -71,17 +72,24 @@ async function begin(config: DaemonConfig, logger: Logger): Promise<Daemon> {
   });
 }
 
-function readersOf(config: DaemonConfig, logger: Logger): Pick<DaemonOptions, "transports" | "finder"> {
+function readersOf(
+  config: DaemonConfig,
+  logger: Logger,
+  tapes?: Tapes,
+): Required<Pick<DaemonOptions, "transports">> & Pick<DaemonOptions, "finder"> {
+  const serial = (options: SerialOptions) => tapes?.serial(options) ?? new SerialTransport(options);
+  const audio = (options: AudioOptions) => tapes?.audio(options) ?? audioTransport(options);
   const clock = systemClock;
   const random = systemRandom;
   const transports = config.readers.map((reader): ReaderTransport => {
-    if (reader.transport === "serial") return new SerialTransport({ ...reader, clock, random });
+    if (reader.transport === "serial") return serial({ ...reader, clock, random });
     const log = logger.child({ part: "readers", reader: reader.name });
-    return audioTransport({ ...reader, clock, random, warn: ({ code, message }) => log.warn({ code }, message) });
+    return audio({ ...reader, clock, random, warn: ({ code, message }) => log.warn({ code }, message) });
   });
   const finder = new ReaderRegistry({
-    source: systemDevices,
+    source: tapes?.source(systemDevices) ?? systemDevices,
     profiles: withBuiltIn(config.profiles),
+    serial,
     taken: config.readers.flatMap((reader) => (reader.transport === "serial" ? [reader.path] : [])),
     clock,
     random,
@@ -128,6 +136,45 @@ async function swipe(flags: Flags & { wait: Duration }): Promise<void> {
   say(triedSwipeText(swipe));
 }
 
+/** What a reader sends with a test card, as a file for whoever looks into its faults. */
+async function capture(
+  flags: Flags & { out: string; about?: string; draws: number; wait: Duration; unread?: true },
+): Promise<void> {
+  const config = configOf(flags);
+  if (await runs(config)) throw new DaemonRunning({ detail: `127.0.0.1:${config.localApi.port}` });
+  const [{ Tapes }, { takeCapture }, { writeCapture }] = await Promise.all([
+    import("./capture/tapes.ts"),
+    import("./capture/take-capture.ts"),
+    import("./capture/command.ts"),
+  ]);
+  const logger = pino({ base: null, level: "silent" });
+  const tapes = new Tapes({ clock: systemClock, profiles: withBuiltIn(config.profiles) });
+  say(`Draw a test card, ${flags.draws === 1 ? "once" : `${flags.draws} times`}, within ${flags.wait / 1000} s.`);
+  const captured = await takeCapture({
+    ...readersOf(config, logger, tapes),
+    tapes,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    patience: flags.wait,
+    draws: flags.draws,
+    unread: flags.unread ?? false,
+    readerCame: (name) => say(`reader        ${name} is here`),
+    misread: ({ message, text }) => complain(`${message} ${text.todo}`),
+  });
+  if (!captured) throw new CardNotDrawn();
+  const { out: file, about } = flags;
+  say(await writeCapture(captured, { file, ...(about !== undefined && { about }), clock: systemClock }));
+}
+
+/** Sends a capture through this version's decoders. */
+async function replay(file: string, { json }: { json?: true }): Promise<void> {
+  const { eventsText, replayFile, resultsOf } = await import("./capture/command.ts");
+  const events = await replayFile(file, systemRandom);
+  if (events.length === 0 || events.some(({ failure }) => failure)) process.exitCode = 1;
+  say(json ? JSON.stringify(resultsOf(events), null, 2) : eventsText(events));
+}
+
 async function runs(config: DaemonConfig): Promise<boolean> {
   try {
     await askStatus(config);
@@ -142,6 +189,19 @@ function seconds(text: string): Duration {
   const value = Number(text);
   if (!(value >= 1 && value <= 3600)) throw new InvalidArgumentError("Allowed: 1 to 3600.");
   return Seconds(value);
+}
+
+function draws(text: string): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1 && value <= 20)) throw new InvalidArgumentError("Allowed: 1 to 20.");
+  return value;
+}
+
+function remark(text: string): string {
+  if (!/^[^\p{Cc}\p{Cs}]{1,200}$/u.test(text))
+    throw new InvalidArgumentError("Allowed: a line of 1 to 200 characters.");
+  if (/\d[\d -]{9,}\d/.test(text)) throw new InvalidArgumentError("A remark holds no card number.");
+  return text;
 }
 
 const mayOpen = (path: string) =>
@@ -215,6 +275,22 @@ export async function main(argv: string[]): Promise<void> {
     .option("--wait <seconds>", "for a card", seconds, Seconds(60))
     .option(...config)
     .action(swipe);
+  program
+    .command("capture")
+    .description("record what a reader sends with a test card, into a file; other cards are refused and wiped")
+    .requiredOption("--out <file>", "the file, which must not exist yet")
+    .option("--draws <count>", "how many times a card is drawn", draws, 1)
+    .option("--about <text>", "for people: what is odd about this reader", remark)
+    .option("--unread", "keep also what cannot be read, where it holds no number but a test card's; never sound")
+    .option("--wait <seconds>", "for the cards", seconds, Seconds(60))
+    .option(...config)
+    .action(capture);
+  program
+    .command("replay")
+    .description("send a capture through this version's decoders and show what comes of it, masked; nothing is sent")
+    .argument("<file>", "what capture wrote")
+    .option("--json", "as JSON, for programs")
+    .action(replay);
   program
     .command("doctor")
     .description("look at all that a terminal needs, and say what to do about what is wrong")

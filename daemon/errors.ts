@@ -281,6 +281,42 @@ export class CardNotDrawn extends failure("card_not_drawn", {
   todo: "See that a reader is connected (swipewire-daemon doctor), and draw the card evenly, stripe towards the head.",
 }) {}
 
+export class CaptureCardRefused extends failure("capture_card_refused", {
+  what: "The card that was drawn is no published test card.",
+  means: "What the reader sent was wiped, and no file was written. Nothing of the card is kept.",
+  todo: "Draw a card with one of the test numbers (protocol/card/test-numbers.ts).",
+}) {}
+
+export class CaptureCardHidden extends failure("capture_card_hidden", {
+  what: "The reader encrypts, and does not show enough of the card's number to tell a test card.",
+  means: "What the reader sent was wiped, and no file was written.",
+  todo: "Have the reader show the first and last four digits at least (MagTek: its ISO track mask), and draw a test card.",
+}) {}
+
+export class CaptureUnread extends failure("capture_unread", {
+  what: "Not all that the reader sent could be read, so nobody can tell whose card it is.",
+  means: "It was wiped, and no file was written.",
+  todo: "Draw the test card again. To keep what cannot be read, give --unread: it is kept where it holds no number but a test card's. Sound that cannot be read is never kept.",
+}) {}
+
+export class CaptureNumberFound extends failure("capture_number_found", {
+  what: "Among what could not be read there may be a card's number, and none of the test numbers.",
+  means: "What the reader sent was wiped, and no file was written.",
+  todo: "Draw a test card and nothing else, and type nothing meanwhile. If it repeats, send the device's details without a capture.",
+}) {}
+
+export class CaptureFileUnwritable extends failure("capture_file_unwritable", {
+  what: "The capture's file could not be written.",
+  means: "No capture was kept.",
+  todo: "Name a file that does not exist yet, in a folder that this user may write.",
+}) {}
+
+export class CaptureFileUnreadable extends failure("capture_file_unreadable", {
+  what: "The file is no capture that can be read.",
+  means: "Nothing was decoded.",
+  todo: "Give a file that swipewire-daemon capture wrote.",
+}) {}
+
 export class LocalApiOutOfReach extends failure("local_api_out_of_reach", {
   what: "The config lets the daemon choose its port, so nobody else knows it.",
   means: "It cannot be asked how it stands.",

@@ -51,7 +51,8 @@ export async function trySwipe({
   }
 }
 
-function triedSwipe(swipe: Swipe): TriedSwipe {
+/** Wipes the swipe. */
+export function triedSwipe(swipe: Swipe): TriedSwipe {
   const encrypted = swipe.kind === "encrypted";
   try {
     const tracks = swipe.kind === "clear" ? swipe.tracks.map(({ number }) => number) : tracksOf(swipe);

@@ -25,6 +25,8 @@ export interface AudioOptions extends AudioInput {
   readonly output?: string;
   /** Of the frames that come over the modem; `ascii` unless told. */
   readonly family?: FixedFamily;
+  /** Records; by `arecord` unless given. */
+  readonly record?: typeof openCapture;
   /** Hears of a gain that is set badly. */
   readonly warn: (failure: SwipewireError) => void;
   readonly clock: Clock;
@@ -39,7 +41,7 @@ const OUTPUT_RATE = 44_100;
  * samples: what is in its plug, nobody can tell.
  */
 export function audioTransport(options: AudioOptions): ReaderTransport {
-  const { name, family = "ascii", baud, output, clock, random, ...input } = options;
+  const { name, family = "ascii", baud, output, record: capture = openCapture, clock, random, ...input } = options;
   const line = baud === undefined || output === undefined ? undefined : { sampleRate: OUTPUT_RATE, baud };
   const host = line && new ModemHost(line, clock);
   const frames = new SampledFrames(options, (message) => host?.hear(message));
@@ -49,11 +51,11 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
     frames,
     async open({ report, failed }, signal) {
       const record = () =>
-        openCapture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, { clock, signal });
+        capture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, { clock, signal });
       if (!host || output === undefined) return record();
       const take = (count: number) => host.take(count);
       const playback = await openPlayback({ output, sampleRate: OUTPUT_RATE, take, failed }, signal);
-      const capture = await record().catch(async (error: unknown) => {
+      const recording = await record().catch(async (error: unknown) => {
         await playback.close();
         throw error;
       });
@@ -61,7 +63,7 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
       return {
         async close() {
           host.end();
-          await Promise.all([capture.close(), playback.close()]);
+          await Promise.all([recording.close(), playback.close()]);
         },
       };
     },

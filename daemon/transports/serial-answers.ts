@@ -1,9 +1,9 @@
 import type { ReaderQuestion } from "@swipewire/protocol/readers/reader-questions";
-import type { Port } from "./serial.ts";
+import type { SerialLine } from "./serial.ts";
 
 /** What comes of a serial reader that is being asked: answers, or what a card that is drawn meanwhile gives. */
 export class SerialAnswers {
-  readonly #port: Port;
+  readonly #port: SerialLine;
   readonly #question: ReaderQuestion;
   #held: Buffer = Buffer.alloc(0);
   #answered: ((response: Uint8Array) => void) | undefined;
@@ -15,7 +15,7 @@ export class SerialAnswers {
     this.#look();
   };
 
-  constructor(port: Port, question: ReaderQuestion) {
+  constructor(port: SerialLine, question: ReaderQuestion) {
     this.#port = port;
     this.#question = question;
     port.on("data", this.#hear);

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { backoff } from "@swipewire/protocol/backoff";
 import { ReaderFrameEnd } from "@swipewire/protocol/errors";
 import type { SwipewireError } from "@swipewire/protocol/failure";
@@ -9,7 +10,6 @@ import { frameStream, type StreamFamily } from "@swipewire/protocol/readers/fram
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import type { ReaderQuestion } from "@swipewire/protocol/readers/reader-questions";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
-import type { SerialPortMock } from "serialport";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
 import { type Asked, askReader } from "./ask-reader.ts";
 import { Isolation } from "./isolation.ts";
@@ -26,7 +26,12 @@ const QUIET = Millis(100);
 /** A line or frame that nothing is added to for this long was cut off: it is no use, and may hold a card. */
 const CUT_OFF = Seconds(1);
 
-export type Port = ReturnType<typeof serialPort> | SerialPortMock;
+/** What is used of a port of `serialport`'s, unopened. */
+export interface SerialLine extends Duplex {
+  readonly isOpen: boolean;
+  open(opened: (error: Error | null) => void): void;
+  close(closed?: () => void): void;
+}
 
 export interface SerialOptions {
   readonly path: string;
@@ -41,7 +46,7 @@ export interface SerialOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the port, unopened; the system's unless given. */
-  readonly port?: (options: { path: string; baudRate: number; autoOpen: false }) => Port;
+  readonly port?: (options: { path: string; baudRate: number; autoOpen: false }) => SerialLine;
 }
 
 /** A reader on a serial port or a pty. Opens the port again, with growing pauses, whenever it goes away. */
@@ -50,7 +55,7 @@ export class SerialTransport implements ReaderTransport {
   readonly #options: SerialOptions;
   #family: StreamFamily;
   #listener: ReaderListener | undefined;
-  #port: Port | undefined;
+  #port: SerialLine | undefined;
   #lines: Buffer[] = [];
   #quiet: Timer | undefined;
   #cutOff: Timer | undefined;
@@ -157,7 +162,7 @@ export class SerialTransport implements ReaderTransport {
   }
 
   /** @returns what forgets the line or frame that was begun */
-  #take(port: Port): () => void {
+  #take(port: SerialLine): () => void {
     const family = this.#family;
     return family === "ascii" ? this.#takeLines(port) : this.#takeFrames(port, family);
   }
@@ -168,7 +173,7 @@ export class SerialTransport implements ReaderTransport {
   }
 
   /** @returns what forgets the line or frame that was begun */
-  #takeLines(port: Port): () => void {
+  #takeLines(port: SerialLine): () => void {
     const splitter = new LineSplitter({
       longest: LONGEST_LINE,
       onTooLong: () => this.#tooLong(`${LONGEST_LINE} bytes a line`),
@@ -186,7 +191,7 @@ export class SerialTransport implements ReaderTransport {
   }
 
   /** @returns what forgets the line or frame that was begun */
-  #takeFrames(port: Port, family: StreamFamily): () => void {
+  #takeFrames(port: SerialLine, family: StreamFamily): () => void {
     const stream = frameStream(family);
     const tell = (events: readonly StreamEvent[]) => {
       for (const { frame, failure } of events) {

@@ -1,6 +1,6 @@
 import type { DeviceSource, PluggedDevice } from "@swipewire/daemon/readers/device-source";
 import type { ReportListener } from "@swipewire/daemon/transports/report-transport";
-import { SerialTransport } from "@swipewire/daemon/transports/serial";
+import { type SerialOptions, SerialTransport } from "@swipewire/daemon/transports/serial";
 import type { AcmFunction } from "@swipewire/simulator/usbip/acm-function";
 import type { InEndpoint, InRequest } from "@swipewire/simulator/usbip/in-endpoint";
 import type { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
@@ -74,8 +74,8 @@ export class SimulatedHost implements DeviceSource {
   }
 
   /** The transport of a serial reader, whose port is the endpoint's other end. */
-  serial(options: ConstructorParameters<typeof SerialTransport>[0]): SerialTransport {
-    return new SerialTransport({
+  serial(options: SerialOptions, make = (given: SerialOptions) => new SerialTransport(given)): SerialTransport {
+    return make({
       ...options,
       port: (given) => {
         const port = new SerialPortMock(given);
