@@ -139,6 +139,8 @@ export class MqttLink implements BrokerLink {
       connectTimeout: CONNECT_TIMEOUT,
       reconnectPeriod: 0,
       resubscribe: false,
+      // Which is a buffer for each number that has two bytes, made beforehand: 9 MB.
+      writeCache: false,
       will: { ...will(), payload: Buffer.from(will().payload), qos: 1, retain: true },
     });
     this.#client = client;

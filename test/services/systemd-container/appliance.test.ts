@@ -79,7 +79,7 @@ t.test("runs as a user of its own, says when it is ready, and is asked how it st
   // Its own memory; how many pages of Node's program file are counted beside it is the kernel's affair.
   const memory = await run("cat", `/proc/${await property("MainPID")}/status`);
   const own = Number(/RssAnon:\s+(\d+) kB/.exec(memory)?.[1]);
-  t.ok(own < 70_000, `${own} KiB`);
+  t.ok(own < 50_000, `${own} KiB`);
   t.equal(await run("sh", "-c", "ls /run/swipewire-daemon"), "", "no addon is left lying about");
 });
 
