@@ -22,7 +22,7 @@ export interface SoundServer {
 }
 
 /** Programs started from now on find it by the environment. */
-export async function startSoundServer(t: Test): Promise<SoundServer> {
+export async function startSoundServer(t: Pick<Test, "teardown">): Promise<SoundServer> {
   const folder = await mkdtemp(join(tmpdir(), "swipewire-pulse-"));
   const socket = join(folder, "native");
   process.env["PULSE_SERVER"] = `unix:${socket}`;
