@@ -7,6 +7,7 @@ import { followBank } from "./acquirer/bank-batch.ts";
 import { dialTcp, dialTls } from "./acquirer/dial.ts";
 import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
 import { brokerContext, hostOf } from "./broker/broker-context.ts";
+import { CutOff } from "./broker/cut-off.ts";
 import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
 import type { CertificateAuthority } from "./certificates/authority.ts";
 import { TerminalCertificates } from "./certificates/terminal-certificates.ts";
@@ -78,7 +79,7 @@ export interface Gateway {
 /**
  * Starts the whole gateway: last run's payments are settled before terminals are listened to, and HTTP comes last.
  * @throws StoreNotOpened | what opening the keys throws (`key_*`) | EnvelopeKeyMissing | BrokerNotStarted |
- * HttpNotListening | VoicePromptUnusable | AcquirerTlsUnusable, having closed again what was open
+ * HttpNotListening | VoicePromptUnusable | AcquirerTlsUnusable | AuthorityMissing, having closed again what was open
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, clock, random, logger } = options;
@@ -178,6 +179,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const link = new TerminalLink({ ...broker, terminals, clock, random, logger });
   starting.defer(() => link.close());
+  terminals.onRevoked((terminal) => {
+    if (link.presence.get(terminal)?.state === "online") broker.revokedHeard?.(terminal);
+  });
   const outbox = new Outbox({ store, clock, random, logger, sms });
   starting.defer(() => outbox.close());
   const payments = new Payments({
@@ -287,6 +291,7 @@ interface ReachedBroker {
   readonly publicUrl: string;
   /** The gateway's own. */
   readonly credentials: MqttCredentials;
+  readonly revokedHeard?: (terminal: string) => void;
   close(): Promise<void>;
 }
 
@@ -300,7 +305,15 @@ async function reachBroker(
   const { broker } = config;
   if (broker.kind === "external") {
     const { url, username, password, publicUrl = url } = broker;
-    return { url, publicUrl, credentials: { username, password }, close: async () => {} };
+    const credentials = { username, password };
+    const cutOff = new CutOff({ url, credentials, clock, logger });
+    return {
+      url,
+      publicUrl,
+      credentials,
+      revokedHeard: (terminal) => cutOff.cut(terminal),
+      close: async () => cutOff.close(),
+    };
   }
   const credentials = { username: "gateway", password: Buffer.from(random.bytes(32)).toString("base64url") };
   const embedded = await startEmbeddedBroker({

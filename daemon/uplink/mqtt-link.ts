@@ -146,6 +146,7 @@ export class MqttLink implements BrokerLink {
     this.#client = client;
     /** Whether the broker has seen the certificate and said nothing of it yet: TLS 1.3 lets it refuse after the handshake. */
     let shown = false;
+    let failed = false;
     this.#passwordNext = certificate !== undefined;
     if (certificate)
       client.stream.once("secureConnect", () => {
@@ -172,7 +173,9 @@ export class MqttLink implements BrokerLink {
     });
     client.on("message", (topic, payload) => this.#listener?.message(topic, payload));
     client.on("error", (error) => {
-      if (client !== this.#client) return;
+      // TLS tells of the same failure twice.
+      if (client !== this.#client || failed) return;
+      failed = true;
       const { code, text } = failureOf(error);
       shown = false;
       this.#problem = code;

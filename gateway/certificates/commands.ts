@@ -54,7 +54,7 @@ export function addCertificateCommands<Flags>(around: CertificateCommands<Flags>
     .requiredOption("--request <file>", "its certification request (PKCS #10, PEM), as openssl req makes it")
     .action((flags: Flags & { host: string; request: string }) =>
       opened(flags, async (keys) => {
-        const request = derOf(await readFile(flags.request, "latin1"));
+        const request = derOf(await readRequest(flags.request));
         print((await authorityOf(keys)).issueOnRequest(flags.host, request, clock.now()).pem);
       }),
     );
@@ -78,6 +78,14 @@ function days(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 365) return value;
   throw new InvalidArgumentError("Allowed: whole days from 1 to 365.");
+}
+
+async function readRequest(file: string): Promise<string> {
+  try {
+    return await readFile(file, "latin1");
+  } catch (cause) {
+    throw new CertificateRequestInvalid({ detail: `${(cause as NodeJS.ErrnoException).code}`, cause });
+  }
 }
 
 /** RFC 7468 7. */

@@ -17,7 +17,7 @@ import type { Logger } from "pino";
 import Type from "typebox";
 import type { MqttCredentials } from "../broker/embedded-broker.ts";
 import type { TerminalCertificates } from "../certificates/terminal-certificates.ts";
-import { CertificatesNotSigned, LinkFault, LinkMessageExpired, LinkTopicUnknown } from "../errors.ts";
+import { CertificatesNotSigned, LinkFault, LinkMessageExpired, LinkTopicUnknown, TerminalRevoked } from "../errors.ts";
 import type { Orders } from "../orders/orders.ts";
 import type { PaymentNotice, Payments, Reception } from "../payments/payments.ts";
 import { whereabouts } from "../whereabouts.ts";
@@ -53,6 +53,8 @@ export interface TerminalLinkOptions {
   readonly url: string;
   readonly credentials: MqttCredentials;
   readonly terminals: Pick<Terminals, "signingKey">;
+  /** A revoked terminal is still there. */
+  readonly revokedHeard?: (terminal: string) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -183,14 +185,23 @@ export class TerminalLink {
   }
 
   async #readPresence(terminal: string, payload: Uint8Array): Promise<void> {
-    await this.#options.terminals.signingKey(terminal);
+    await this.#known(terminal);
     const presence = readPresence(payload);
     this.#presence.set(terminal, presence);
     if (presence.state === "online") this.#owed.sendAgain(terminal);
   }
 
+  async #known(terminal: string): Promise<void> {
+    try {
+      await this.#options.terminals.signingKey(terminal);
+    } catch (failure) {
+      if (failure instanceof TerminalRevoked) this.#options.revokedHeard?.(terminal);
+      throw failure;
+    }
+  }
+
   async #readUp(services: TerminalServices, terminal: string, payload: Uint8Array): Promise<void> {
-    await this.#options.terminals.signingKey(terminal);
+    await this.#known(terminal);
     let message: UpMessage;
     try {
       message = readUp(payload);

@@ -214,3 +214,9 @@ t.test("a start that fails lets go of what it had taken", async (t) => {
   t.equal(gateway.httpUrl, `http://${HOST}:${port}`);
   await gateway.close();
 });
+
+t.test("does not start without an authority where terminals need certificates", async (t) => {
+  const config = await alone(t);
+  const broker = { kind: "embedded", host: HOST, port: 0, tls: { host: HOST, port: 0 } } as const;
+  await t.rejects(start({ ...config, broker }), { code: "authority_missing" });
+});

@@ -1,0 +1,126 @@
+import { type LinkCertificate, MqttLink } from "@swipewire/daemon/uplink/mqtt-link";
+import { brokerContext } from "@swipewire/gateway/broker/broker-context";
+import { startEmbeddedBroker } from "@swipewire/gateway/broker/embedded-broker";
+import { topics } from "@swipewire/protocol/messages/topics";
+import { systemClock } from "@swipewire/protocol/time";
+import t, { type Test } from "tap";
+import { signingFloor } from "../../gateway/certificates/signing-floor.ts";
+import { seededRandom } from "../../seeded-random.ts";
+import { capturedLog } from "../captured-log.ts";
+
+const clock = systemClock;
+const HOST = "127.0.0.1";
+
+/** A broker that asks for certificates, beside one that takes passwords, and one terminal. */
+async function begin(t: Test, { host = HOST } = {}) {
+  const floor = await signingFloor(t, clock);
+  const { authority, store, terminals } = floor;
+  const own = await floor.enrol();
+  const broker = await startEmbeddedBroker({
+    host: HOST,
+    port: 0,
+    authenticate: (username, password) => terminals.authenticate(username, password),
+    gateway: { username: "gateway", password: "gateway-secret" },
+    tls: {
+      host: HOST,
+      port: 0,
+      context: () => brokerContext({ authority, store, host, now: clock.now() }),
+      mayConnect: (terminal) => terminals.mayConnect(terminal),
+    },
+    logger: capturedLog().logger,
+  });
+  t.teardown(() => broker.close());
+  const { terminal, mqtt } = own;
+  const shown: LinkCertificate = {
+    url: `mqtts://${HOST}:${broker.tlsPort}`,
+    certificate: own.certificate.certificate,
+    key: own.key,
+    authority: authority.certificate,
+    only: true,
+  };
+
+  /** A link with this certificate, and the first things that come of it. */
+  const link = (certificate: LinkCertificate | undefined, password = mqtt.password) => {
+    const log = capturedLog();
+    const told = Promise.withResolvers<void>();
+    let taken = 0;
+    const link = new MqttLink({
+      url: broker.url,
+      clientId: terminal,
+      username: terminal,
+      password,
+      certificate: () => certificate,
+      certificateTaken: () => {
+        taken++;
+      },
+      subscriptions: [topics.down(terminal), topics.gatewayPresence],
+      will: () => ({ topic: topics.presence(terminal), payload: "gone" }),
+      clock: {
+        now: clock.now,
+        after: (delay, action) => {
+          told.resolve();
+          return clock.after(delay, action);
+        },
+      },
+      random: seededRandom(3),
+      logger: log.logger,
+    });
+    t.teardown(() => link.close({ topic: topics.presence(terminal), payload: "bye" }));
+    const connected = Promise.withResolvers<void>();
+    link.open({ connected: () => connected.resolve(), disconnected: () => {}, message: () => {} });
+    /** The first attempt failed, and another is due. */
+    return { link, log, connected: connected.promise, failed: told.promise, taken: () => taken };
+  };
+  return { ...floor, own, broker, shown, link };
+}
+
+t.test("connects by its certificate, and says that it was taken", async (t) => {
+  const { shown, link } = await begin(t);
+  const { connected, taken, log } = link(shown, "a password that is none");
+  await connected;
+  t.equal(taken(), 1);
+  t.match(log.lines(), [{ msg: "uplink connected" }]);
+});
+
+t.test("believes no broker but its authority's, under its own name", async (t) => {
+  const here = await begin(t);
+  const elsewhere = await begin(t, { host: "broker.example" });
+  const stranger = await signingFloor(t, clock, { seed: 9 });
+  const { failed, link, log, taken } = here.link({ ...here.shown, authority: stranger.authority.certificate });
+  await failed;
+  t.equal(link.problem, "uplink_broker_untrusted");
+  t.match(log.lines(), [{ code: "uplink_broker_untrusted", cause: "SELF_SIGNED_CERT_IN_CHAIN" }], "told once");
+  t.equal(taken(), 0);
+  const other = elsewhere.link(elsewhere.shown);
+  await other.failed;
+  t.match(other.log.lines(), [{ code: "uplink_broker_untrusted", cause: "ERR_TLS_CERT_ALTNAME_INVALID" }]);
+});
+
+t.test("says that the broker does not take its certificate", async (t) => {
+  const f = await begin(t);
+  const stranger = await signingFloor(t, clock, { seed: 9 });
+  const theirs = await stranger.enrol();
+  await f.terminals.revoke(f.own.terminal);
+  await f.broker.renewContext();
+  for (const [what, certificate] of [
+    ["revoked", f.shown],
+    ["another authority's", { ...f.shown, certificate: theirs.certificate.certificate, key: theirs.key }],
+  ] as const) {
+    const { link, failed, log } = f.link(certificate);
+    await failed;
+    t.equal(link.problem, "uplink_certificate_refused", what);
+    t.match(log.lines(), [{ level: 40, code: "uplink_certificate_refused" }]);
+  }
+});
+
+t.test("until a broker has taken it once, certificate and password are tried in turn", async (t) => {
+  const { shown, link } = await begin(t);
+  const nowhere = { ...shown, url: `mqtts://${HOST}:1`, only: false };
+  const { connected, taken, log } = link(nowhere);
+  await connected;
+  t.equal(taken(), 0);
+  t.match(log.lines(), [{ code: "uplink_broker_unreachable" }, { msg: "uplink connected" }]);
+  const other = link({ ...shown, only: false });
+  await other.connected;
+  t.equal(other.taken(), 1, "the certificate first");
+});
