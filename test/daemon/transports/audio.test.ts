@@ -12,7 +12,7 @@ import { modemSignal } from "@swipewire/simulator/waveform/modem-signal";
 import { interleave, type SwipeConditions, swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
 import t, { type Test } from "tap";
 import { seededRandom } from "../../seeded-random.ts";
-import { SimulatedClock } from "../../simulated-clock.ts";
+import { SimulatedClock, settle } from "../../simulated-clock.ts";
 
 const RATE = 44_100;
 const TRACK_1 = "%B6224242300000069^TEST CARD/DEBIT^30122200000000000?";
@@ -212,11 +212,13 @@ t.test("an input that gives nothing has failed", async (t) => {
 t.test("closing waits for no input or output that is just being opened and gives nothing", async (t) => {
   const hasProcesses = () => process.getActiveResourcesInfo().includes("ProcessWrap");
   // Those of the tests before are on their way out.
-  while (hasProcesses()) await new Promise((resolve) => setImmediate(resolve));
+  while (hasProcesses()) await settle();
   recorder({ says: "" });
   const silent = opened(t);
   t.ok(hasProcesses());
   await silent.transport.close();
+  // Node lets go of a process that has ended at the end of a turn of its event loop.
+  await settle();
   t.equal(silent.clock.pending, 0);
   t.notOk(hasProcesses(), "and arecord is gone");
 
@@ -225,6 +227,7 @@ t.test("closing waits for no input or output that is just being opened and gives
   process.env["PATH"] = `${path}:${realPath}`;
   const deaf = opened(t, { baud: 1200, output: "plughw:CARD=Jack" });
   await deaf.transport.close();
+  await settle();
   t.equal(deaf.clock.pending, 0);
   t.notOk(hasProcesses(), "and aplay is gone");
   t.strictSame([...silent.events, ...deaf.events], []);
