@@ -5,11 +5,11 @@ import type { ReadBasis } from "./waveform-event.ts";
 const SURE_TIMING = 0.09;
 
 /**
- * What was read by likelihood must be so much likelier than its nearest rival, as a logarithm: by the filter that is surest,
- * and by each that has a vote.
+ * What was read by likelihood must be so much likelier than its nearest rival, as a logarithm, and so much likelier than all
+ * that parity and LRC would pass as well: by the filter that is surest, and by each that has a vote.
  */
-const SURE_MARGIN = 3.5;
-const VOTING_MARGIN = 1.5;
+const SURE = { margin: 1, doubt: 0.001 };
+const VOTING = { margin: 0.5, doubt: 0.03 };
 
 /** What all filters together say about one pass of a track. */
 export interface Ballot {
@@ -22,9 +22,11 @@ export interface Ballot {
 const sameData = (a: TrackRead, b: TrackRead) =>
   a.number === b.number && a.data.length === b.data.length && a.data.every((byte, n) => byte === b.data[n]);
 
-/** Who is not sure has no vote for what it reads, and yet speaks against what others read. */
-const hasVote = ({ margin }: TrackRead) => margin === undefined || margin >= VOTING_MARGIN;
-const isSure = ({ margin }: TrackRead) => margin === undefined || margin >= SURE_MARGIN;
+/** Who is not sure has no vote for what it reads, and yet speaks against what others read if its format is valid. */
+const isBeyond = ({ margin, doubt = 0 }: TrackRead, least: typeof SURE) =>
+  margin === undefined || (margin >= least.margin && doubt <= least.doubt);
+const hasVote = (read: TrackRead) => isBeyond(read, VOTING);
+const isSure = (read: TrackRead) => isBeyond(read, SURE);
 const opinion = (voter: string, read: TrackRead) => ({
   read,
   voters: new Set(hasVote(read) ? [voter] : []),
@@ -79,7 +81,8 @@ export class Ballots {
       const [first, ...others] = reads.toSorted((a, b) => b.voters.size - a.voters.size);
       if (!first) throw new Error("a pass has at least one read");
       const { read, voters, sure } = first;
-      const believable = others.length === 0 && read.isFormat && sure;
+      const isDisputed = others.some((other) => other.read.isFormat || other.voters.size > 0);
+      const believable = !isDisputed && read.isFormat && sure;
       const basis = !believable
         ? undefined
         : read.residual < SURE_TIMING && read.margin === undefined

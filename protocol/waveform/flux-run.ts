@@ -8,6 +8,10 @@ export interface FluxRun {
   readonly middles: Float64Array;
   /** How much likelier, as a logarithm, the bits so far are than the nearest others; absent where peaks were read. */
   readonly margins?: Float64Array;
+  /** In which bits those nearest others differ: bit 0 of it is the bit itself, bit n was read n bits earlier. */
+  readonly rivals?: Int32Array;
+  /** Where reading began: bits before this one were read one after the other toward the run's begin. */
+  readonly turn?: number;
 }
 
 /** Bits on either side from which a bit's own length is foretold. */
@@ -38,8 +42,9 @@ export function timingResidual({ edges, middles }: FluxRun, from: number, to: nu
 }
 
 /** Overwrites all of it. */
-export function wipeRun({ bits, edges, middles }: FluxRun): void {
+export function wipeRun({ bits, edges, middles, rivals }: FluxRun): void {
   bits.fill(0);
+  rivals?.fill(0);
   edges.fill(0);
   middles.fill(0);
 }

@@ -7,7 +7,7 @@ export interface PulseSettings {
   /** How fast the clock follows the hand: share of what a bit is off that its end, and its length, is moved by. */
   readonly followPhase: number;
   readonly followLength: number;
-  /** Standard deviation of a single bit's height, as a share of it: where the stripe is scratched. */
+  /** Standard deviation of a pulse's height, as a share of it, above 0: where the stripe is worn or scratched. */
   readonly fading: number;
 }
 
@@ -15,8 +15,6 @@ export interface PulseSettings {
 export interface PulseModel extends PulseSettings {
   /** PW50 as a share of a bit: it is the same along the whole swipe, whatever the speed. */
   readonly width: number;
-  /** Variance of the noise in a sample. */
-  readonly noise: number;
 }
 
 const SURVIVORS = 16;
@@ -27,24 +25,27 @@ const HISTORY = 6;
 /** The window of a bit begins so much of a bit before it, and ends as much before the next one. */
 const AHEAD = 0.3;
 /** The stripe never fades to less than this share. */
-const FAINTEST = 0.08;
+const FAINTEST = 0.05;
+const STRONGEST = 1.3;
+/** Worn places reach over so many pulse widths. */
+const WORN_WIDTHS = 4;
 /** Bits before one whose fit tells how far the model holds there. */
 const MISFIT_BITS = 4;
 /** Samples that are looked at for one bit at most. */
 const WINDOW = 256;
 const FOLLOW_HEIGHT = 0.04;
-/** Bits in a row whose pulses are lost in the noise: the card has left. */
-const SILENT_BITS = 16;
 /** Energy of a bit over the noise's variance that can be read at all. */
 const AUDIBLE = 4;
+/** How fast it is noticed that no pulses come any more, and below which share of their height: the card has left. */
+const FOLLOW_PRESENCE = 0.1;
+const ABSENT = 0.2;
+const PRESENT = 0.5;
 
 /** What was read on from a place. */
 export interface Followed {
   readonly run: FluxRun;
   /** As a logarithm, over that of noise alone. */
   readonly likelihood: number;
-  /** Mean square of what the pulses leave of the signal, over the noise's variance. */
-  readonly misfit: number;
 }
 
 /** What the survivors are, in columns. */
@@ -57,8 +58,13 @@ class Survivors {
   readonly margin: Float64Array;
   /** Mean square of what the model leaves of the signal in this bit, over the noise's variance. */
   readonly misfit: Float64Array;
-  readonly silent: Int32Array;
+  /** How much there was, of late, of what the pulses should give. */
+  readonly presence: Float64Array;
   readonly past: Float64Array;
+  /** Of the flux changes in {@link past}, as a share of the height. */
+  readonly strengths: Float64Array;
+  /** In which of the bits so far that nearest rival differs; bit 0 is the newest. */
+  readonly rival: Int32Array;
   readonly bits: Int32Array;
   readonly parent: Int32Array;
   readonly middle: Float64Array;
@@ -72,8 +78,10 @@ class Survivors {
     this.score = new Float64Array(capacity);
     this.margin = new Float64Array(capacity);
     this.misfit = new Float64Array(capacity);
-    this.silent = new Int32Array(capacity);
+    this.presence = new Float64Array(capacity);
     this.past = new Float64Array(capacity * HISTORY);
+    this.strengths = new Float64Array(capacity * HISTORY);
+    this.rival = new Int32Array(capacity);
     this.bits = new Int32Array(capacity);
     this.parent = new Int32Array(capacity);
     this.middle = new Float64Array(capacity);
@@ -81,7 +89,7 @@ class Survivors {
   }
 
   wipe(): void {
-    for (const column of [this.at, this.past, this.bits, this.middle, this.edge]) column.fill(0);
+    for (const column of [this.at, this.past, this.rival, this.bits, this.middle, this.edge]) column.fill(0);
   }
 
   copy(from: Survivors, index: number, to: number): void {
@@ -90,14 +98,19 @@ class Survivors {
     this.height[to] = from.height[index] as number;
     this.score[to] = from.score[index] as number;
     this.misfit[to] = from.misfit[index] as number;
-    this.silent[to] = from.silent[index] as number;
+    this.presence[to] = from.presence[index] as number;
     this.bits[to] = from.bits[index] as number;
     this.parent[to] = from.parent[index] as number;
     this.middle[to] = from.middle[index] as number;
     this.edge[to] = from.edge[index] as number;
-    this.past.set(from.past.subarray(index * HISTORY, (index + 1) * HISTORY), to * HISTORY);
+    for (let k = 0; k < HISTORY; k++) {
+      this.past[to * HISTORY + k] = from.past[index * HISTORY + k] as number;
+      this.strengths[to * HISTORY + k] = from.strengths[index * HISTORY + k] as number;
+    }
   }
 }
+
+const strengthWithin = (strength: number) => Math.max(FAINTEST, Math.min(STRONGEST, strength));
 
 /**
  * Reads on from a flux change among clocking zeros, comparing the signal with what each next bit would add to it: the sum of
@@ -107,13 +120,15 @@ class Survivors {
  * @param first length of a bit there, in samples
  * @param start of a bit, in samples
  * @param height of the pulse there, signed
+ * @param weights one over the variance of what no pulse explains, for each sample
  */
 export function followPulses(
   signal: Float64Array,
   first: number,
   start: number,
   height: number,
-  { width, noise, jitter, followPhase, followLength, fading }: PulseModel,
+  weights: Float64Array,
+  { width, jitter, followPhase, followLength, fading }: PulseModel,
 ): Followed {
   const now = new Survivors(SURVIVORS);
   const next = new Survivors(2 * SURVIVORS);
@@ -124,8 +139,16 @@ export function followPulses(
   const middles: Float64Array[] = [];
   const margins: Float64Array[] = [];
   const misfits: Float64Array[] = [];
+  const rivals: Int32Array[] = [];
+  const presences: number[] = [];
   const known = new Float64Array(WINDOW);
-  const knownSlope = new Float64Array(WINDOW);
+  const newest = new Float64Array(WINDOW);
+  const newestSlope = new Float64Array(WINDOW);
+  // How much of what a pulse lacks another half a bit from it lacks too.
+  const halfKept = Math.exp(-1 / (2 * width * WORN_WIDTHS));
+  const bitKept = halfKept * halfKept;
+  const stiffOfHalf = 1 / (fading * fading * (1 - bitKept));
+  const stiffOfBit = 1 / (fading * fading * (1 - bitKept * bitKept));
   let from = 0;
   let to = 0;
 
@@ -133,7 +156,11 @@ export function followPulses(
   now.at[0] = start;
   now.length[0] = first;
   now.height[0] = height;
-  for (let k = 0; k < HISTORY; k++) now.past[k] = start - k * first;
+  now.presence[0] = 1;
+  for (let k = 0; k < HISTORY; k++) {
+    now.past[k] = start - k * first;
+    now.strengths[k] = 1;
+  }
 
   for (;;) {
     next.count = 0;
@@ -156,7 +183,10 @@ export function followPulses(
     middles.push(now.middle.slice(0, now.count));
     margins.push(now.margin.slice(0, now.count));
     misfits.push(now.misfit.slice(0, now.count));
-    if ((now.silent[0] as number) >= SILENT_BITS) break;
+    rivals.push(now.rival.slice(0, now.count));
+    const presence = now.presence[0] as number;
+    presences.push(presence);
+    if (presence < ABSENT) break;
   }
 
   /** What the known pulses of a survivor give in the window of its next bit, whatever that will be. */
@@ -165,18 +195,21 @@ export function followPulses(
     to = Math.min(signal.length, Math.ceil(at + (1 - AHEAD) * length), from + WINDOW);
     const amplitude = now.height[parent] as number;
     const scale = 2 / (width * length);
+    const base = parent * HISTORY;
+    const strength = now.strengths[base] as number;
     // The newest known flux change has the sign of the height, those before it alternate.
     for (let n = from; n < to; n++) {
-      const u = (n - (now.past[parent * HISTORY] as number)) * scale;
+      const u = (n - (now.past[base] as number)) * scale;
       const inverse = 1 / (1 + u * u);
-      let sum = inverse;
+      let sum = strength * inverse;
       for (let k = 1, sign = -1; k < HISTORY; k++, sign = -sign) {
-        const v = (n - (now.past[parent * HISTORY + k] as number)) * scale;
-        sum += sign / (1 + v * v);
+        const v = (n - (now.past[base + k] as number)) * scale;
+        sum += (sign * (now.strengths[base + k] as number)) / (1 + v * v);
       }
       known[n - from] = amplitude * sum;
-      // What moving the newest one later would add.
-      knownSlope[n - from] = amplitude * scale * 2 * u * inverse * inverse;
+      newest[n - from] = amplitude * inverse;
+      // What moving it later would add.
+      newestSlope[n - from] = amplitude * scale * 2 * u * inverse * inverse;
     }
   }
 
@@ -186,16 +219,32 @@ export function followPulses(
     const sign = one === 1 ? 1 : -1;
     const middleAt = at + length / 2;
     const end = at + length;
-    let ym = 0;
-    let mm = 0;
-    let rd = 0;
-    let dd = 0;
-    let re = 0;
-    let ee = 0;
+    const base = child * HISTORY;
+    const strength = now.strengths[parent * HISTORY] as number;
+    const expected = 1 + halfKept * (strength - 1);
+    const high = amplitude * (1 + bitKept * (strength - 1));
+    let along = 0;
+    let squares = 0;
+    let restAlong = 0;
+    let left = 0;
+    // Sums of products, of the rest (r), all places moved together (s), and the heights and places of the newest pulse (h, p)
+    // and of the middle one (m, q).
+    let rs = 0;
+    let ss = 0;
+    let rh = 0;
+    let hh = 0;
+    let rp = 0;
+    let pp = 0;
+    let hp = 0;
     let rm = 0;
-    let rr = 0;
-    let mid = 0;
-    let midSquares = 0;
+    let mm = 0;
+    let rq = 0;
+    let qq = 0;
+    let mq = 0;
+    let hm = 0;
+    let pm = 0;
+    let hq = 0;
+    let pq = 0;
     for (let n = from; n < to; n++) {
       const u = (n - end) * scale;
       const inverse = 1 / (1 + u * u);
@@ -203,71 +252,125 @@ export function followPulses(
       const w = v - 0.5 * length * scale;
       // What follows is a 0 or a 1: half of either.
       const pulses = inverse - 0.5 / (1 + v * v) - 0.25 / (1 + w * w);
-      let model = (known[n - from] as number) + sign * amplitude * pulses;
-      const own = knownSlope[n - from] as number;
-      let slope = own + sign * amplitude * scale * 2 * u * inverse * inverse;
+      let model = (known[n - from] as number) + sign * high * pulses;
+      let own = newest[n - from] as number;
+      const ownSlope = newestSlope[n - from] as number;
+      let slope = strength * ownSlope + sign * high * scale * 2 * u * inverse * inverse;
       let middle = 0;
+      let middleSlope = 0;
       if (one === 1) {
         const x = (n - middleAt) * scale;
         const about = 1 / (1 + x * x);
-        model -= amplitude * about;
-        middle = -amplitude * scale * 2 * x * about * about;
-        slope += middle;
+        middle = -amplitude * about;
+        middleSlope = middle * scale * 2 * x * about;
+        model += expected * middle;
+        slope += expected * middleSlope;
+        middle += sign * amplitude * halfKept * pulses;
+      } else {
+        own += sign * amplitude * bitKept * pulses;
       }
+      const weight = weights[n] as number;
       const value = signal[n] as number;
       const rest = value - model;
-      ym += value * model;
-      mm += model * model;
-      rm += rest * model;
-      rr += rest * rest;
-      rd += rest * slope;
-      dd += slope * slope;
-      re += rest * own;
-      ee += own * own;
-      mid += rest * middle;
-      midSquares += middle * middle;
+      const weighted = weight * rest;
+      along += weight * value * model;
+      squares += weight * model * model;
+      restAlong += weighted * model;
+      left += weighted * rest;
+      rs += weighted * slope;
+      ss += weight * slope * slope;
+      rh += weighted * own;
+      hh += weight * own * own;
+      rp += weighted * ownSlope;
+      pp += weight * ownSlope * ownSlope;
+      hp += weight * own * ownSlope;
+      if (one === 1) {
+        const weighty = weight * middle;
+        const steep = weight * middleSlope;
+        rm += rest * weighty;
+        mm += middle * weighty;
+        rq += rest * steep;
+        qq += middleSlope * steep;
+        mq += middle * steep;
+        hm += own * weighty;
+        pm += ownSlope * weighty;
+        hq += own * steep;
+        pq += ownSlope * steep;
+      }
     }
-    // A flux change may lie off its place: what that would explain, and how seldom it is.
-    const loose = noise / (jitter * length) ** 2;
-    let faded = 1;
-    let gain = (ym - mm / 2) / noise;
-    if (fading > 0) {
-      const stiff = noise / (fading * fading);
-      faded = Math.max(FAINTEST, Math.min(1.2, (ym + stiff) / (mm + stiff)));
-      gain = (faded * ym - (faded * faded * mm) / 2 - (stiff * (faded - 1) ** 2) / 2) / noise;
+    let gain = along - squares / 2;
+
+    // The heights that explain most: they stray seldom, and from one pulse to the next little.
+    const stiff = ((now.bits[parent] as number) & 1) === 1 ? stiffOfHalf : stiffOfBit;
+    const shared = one === 1 ? halfKept * stiffOfHalf : 0;
+    const a = hh + stiff + halfKept * shared;
+    const b = hm - shared;
+    const c = mm + stiffOfHalf;
+    const determinant = a * c - b * b;
+    let more = (rh * c - rm * b) / determinant;
+    let middleMore = (rm * a - rh * b) / determinant;
+    const bounded = strengthWithin(strength + more) - strength;
+    if (bounded !== more) {
+      more = bounded;
+      middleMore = (rm - more * b) / c;
     }
-    gain += (re * re) / (2 * noise * (ee + loose)) - 0.5 * Math.log(1 + ee / loose);
-    const shift = re / (ee + loose);
-    next.past[child * HISTORY] = at + shift;
-    if (one === 1) gain += (mid * mid) / (2 * noise * (midSquares + loose)) - 0.5 * Math.log(1 + midSquares / loose);
+    const middleBounded = strengthWithin(expected + middleMore) - expected;
+    if (one === 1 && middleBounded !== middleMore) {
+      middleMore = middleBounded;
+      more = strengthWithin(strength + (rh - middleMore * b) / a) - strength;
+    }
+    const explained =
+      2 * (more * rh + middleMore * rm) - more * more * hh - middleMore * middleMore * mm - 2 * more * middleMore * hm;
+    const apart = one === 1 ? middleMore - halfKept * more : 0;
+    left -= explained;
+    gain += (explained - stiff * more * more - stiffOfHalf * apart * apart) / 2;
+    gain -= 0.5 * Math.log(determinant / (stiff * stiffOfHalf));
+    const newestStrength = strength + more;
+    const middleStrength = expected + middleMore;
+
+    // A flux change may lie off its place: what that would explain of what is left, and how seldom it is.
+    const loose = 1 / (jitter * length) ** 2;
+    const pull = newestStrength * (rp - more * hp - middleMore * pm);
+    const hold = newestStrength * newestStrength * pp;
+    const shift = pull / (hold + loose);
+    gain += (pull * shift) / 2 - 0.5 * Math.log(1 + hold / loose);
+    const middlePull = middleStrength * (rq - middleMore * mq - more * hq - shift * newestStrength * pq);
+    const middleHold = middleStrength * middleStrength * qq;
+    const middleShift = middlePull / (middleHold + loose);
+    gain += (middlePull * middleShift) / 2 - 0.5 * Math.log(1 + middleHold / loose);
     next.score[child] = (now.score[parent] as number) + gain;
-    // Of the signal less the faded model.
-    const left = rr + 2 * (1 - faded) * rm + (1 - faded) ** 2 * mm;
-    next.misfit[child] = to > from ? left / (noise * (to - from)) : 1;
-    next.silent[child] = mm < AUDIBLE * noise ? (now.silent[parent] as number) + 1 : 0;
+    next.misfit[child] = to > from ? left / (to - from) : 1;
+    const presence = now.presence[parent] as number;
+    const heard = squares > AUDIBLE ? Math.max(-1, Math.min(1, along / squares)) : 0;
+    next.presence[child] = presence + FOLLOW_PRESENCE * (heard - presence);
 
     // The phase follows what all pulses of the window say together.
-    const off = dd > 0 ? rd / dd : 0;
-    const bounded = Math.max(-0.2 * length, Math.min(0.2 * length, off));
-    const moved = at + length + followPhase * bounded;
+    const off = ss > 0 ? rs / ss : 0;
+    const late = Math.max(-0.2 * length, Math.min(0.2 * length, off));
+    const moved = at + length + followPhase * late;
     next.at[child] = moved;
-    next.length[child] = Math.max(0.1 * first, Math.min(10 * first, length + followLength * bounded));
-    const grown = amplitude * (1 + FOLLOW_HEIGHT * Math.max(-1, Math.min(1, mm > 0 ? rm / mm : 0)));
+    next.length[child] = Math.max(0.1 * first, Math.min(10 * first, length + followLength * late));
+    const grown = amplitude * (1 + FOLLOW_HEIGHT * Math.max(-1, Math.min(1, squares > 0 ? restAlong / squares : 0)));
     next.height[child] = grown * sign;
-    const past = next.past;
-    const base = child * HISTORY;
-    for (let k = HISTORY - 1; k > one; k--) past[base + k] = past[base + k - 1 - one] as number;
+    const { past, strengths } = next;
+    past[base] = at + shift;
+    strengths[base] = newestStrength;
+    for (let k = HISTORY - 1; k > one; k--) {
+      past[base + k] = past[base + k - 1 - one] as number;
+      strengths[base + k] = strengths[base + k - 1 - one] as number;
+    }
+    const within = (away: number) => Math.max(-length / 4, Math.min(length / 4, away));
     if (one === 1) {
-      const midShift = mid / (midSquares + loose);
-      past[base + 1] = middleAt + midShift;
-      next.middle[child] =
-        middleAt + (midSquares > 0 ? Math.max(-length / 4, Math.min(length / 4, mid / midSquares)) : 0);
+      past[base + 1] = middleAt + middleShift;
+      strengths[base + 1] = middleStrength;
+      next.middle[child] = middleAt + (middleHold > 0 ? within(middlePull / middleHold) : 0);
     } else {
       next.middle[child] = Number.NaN;
     }
     past[base] = moved;
+    strengths[base] = one === 1 ? 1 + halfKept * (middleStrength - 1) : 1 + bitKept * (newestStrength - 1);
     // Where the signal alone would put it, for what is said of the timing.
-    next.edge[child] = at + (ee > 0 ? Math.max(-length / 4, Math.min(length / 4, re / ee)) : 0);
+    next.edge[child] = at + (hold > 0 ? within(pull / hold) : 0);
     next.bits[child] = ((now.bits[parent] as number) << 1) | one;
     next.parent[child] = parent;
   }
@@ -291,31 +394,41 @@ export function followPulses(
       }
       if (known >= 0) {
         // Survivors come in order of their scores, so that the first rival is the nearest.
-        now.margin[known] = Math.min(
-          now.margin[known] as number,
-          (now.score[known] as number) - (next.score[s] as number),
-        );
+        const margin = (now.score[known] as number) - (next.score[s] as number);
+        if (margin < (now.margin[known] as number)) {
+          now.margin[known] = margin;
+          now.rival[known] = (now.bits[known] as number) ^ (next.bits[s] as number);
+        }
         continue;
       }
       now.copy(next, s, now.count);
+      now.rival[now.count] = 0;
       now.margin[now.count++] = HOPELESS;
     }
   }
 
-  const count = bits.length;
+  // What was read while presence fell for good is not there.
+  const count = presences.findLastIndex((presence) => presence > PRESENT) + 1;
   const run = {
     bits: new Uint8Array(count),
     edges: new Float64Array(count + 1),
     middles: new Float64Array(count),
     margins: new Float64Array(count),
+    rivals: new Int32Array(count),
   };
   const misfit = new Float64Array(count);
-  run.edges[count] = now.at[0] as number;
-  for (let step = count - 1, s = 0; step >= 0; step--) {
+  for (let step = bits.length - 1, s = 0; step >= 0; step--) {
+    if (step === bits.length - 1) run.edges[count] = now.at[0] as number;
+    if (step === count) run.edges[count] = edges[step]?.[s] as number;
+    if (step >= count) {
+      s = parents[step]?.[s] as number;
+      continue;
+    }
     run.bits[step] = bits[step]?.[s] as number;
     run.edges[step] = edges[step]?.[s] as number;
     run.middles[step] = middles[step]?.[s] as number;
     run.margins[step] = margins[step]?.[s] as number;
+    run.rivals[step] = rivals[step]?.[s] as number;
     misfit[step] = misfits[step]?.[s] as number;
     s = parents[step]?.[s] as number;
   }
@@ -325,8 +438,8 @@ export function followPulses(
     const mean = around.reduce((sum, value) => sum + value, 0) / around.length;
     run.margins[step] = (run.margins[step] as number) / Math.max(1, mean);
   }
-  for (const columns of [bits, edges, middles]) for (const column of columns) column.fill(0);
+  for (const columns of [bits, edges, middles, rivals]) for (const column of columns) column.fill(0);
   const likelihood = now.score[0] as number;
   for (const survivors of [now, next]) survivors.wipe();
-  return { run, likelihood, misfit: count === 0 ? 1 : misfit.reduce((sum, value) => sum + value, 0) / count };
+  return { run, likelihood };
 }

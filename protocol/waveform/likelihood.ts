@@ -13,13 +13,13 @@ export interface Seed {
 const FEWEST_ZEROS = 8;
 const MOST_SEEDS = 2;
 /** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
-const WIDTHS = [0.5, 0.62, 0.75, 0.84, 0.89, 1.13, 1.2];
-/** Misfit below which only noise is left unexplained. */
-const EXPLAINED = 1.5;
+const WIDTHS = [0.13, 0.16, 0.2, 0.25, 0.31, 0.38, 0.46, 0.56, 0.68, 0.82, 0.98, 1.16, 1.36, 1.6, 1.9];
+const MOST_WIDTHS = 5;
 /** Samples of a bit that say all there is. */
 const SAMPLES = 12;
-/** Pulses are never sharper than this share of their height, for what the model does not know. */
+/** What the model does not know of pulses, as a share of the height they have around a sample, which counts as this at least. */
 const FLAW = 0.1;
+const LEAST_AROUND = 0.15;
 const BASELINE_BITS = 12;
 
 /** Long even stretches of zeros in a run. */
@@ -92,25 +92,31 @@ export class LikelihoodReader {
     const quiet = quietPower(values, Math.max(16, Math.round(this.#stretch / by)), 0.125);
     let from = at;
     let to = at;
-    let likeliest = 0;
-    let isExplained = false;
-    for (const width of WIDTHS) {
-      const height = heightOf(values, place, length, width);
+    const heights = WIDTHS.map((width) => heightOf(values, place, length, width));
+    const worthOf = (index: number) => heights[index]?.worth ?? 0;
+    const first = heights.reduce((best, _, index) => (worthOf(index) > worthOf(best) ? index : best), 0);
+    const likelihoods = new Map<number, number>();
+    for (let index = first, best = first; likelihoods.size < MOST_WIDTHS; ) {
+      const height = heights[index]?.height ?? 0;
+      const width = WIDTHS[index] as number;
       if (height === 0) break;
-      const model = { width, noise: Math.max(quiet, (FLAW * height) ** 2), ...settings };
-      const onward = followPulses(values, length, place, height, model);
-      const back = followPulses(turned, length, values.length - 1 - place, height, model);
+      const model = { width, ...settings };
+      const weights = weightsOf(values, quiet, Math.abs(height), width, length);
+      const onward = followPulses(values, length, place, height, weights, model);
+      const back = followPulses(turned, length, values.length - 1 - place, height, weights.reverse(), model);
       const run = join(back.run, onward.run, values.length - 1, by);
       wipeRun(onward.run);
       wipeRun(back.run);
       from = Math.min(from, run.edges[0] as number);
       to = Math.max(to, run.edges[run.bits.length] as number);
       this.#vote(`pulses ${width}`, [run]);
-      // Once the signal is explained but for the noise, widths farther off than the likeliest are ever less likely.
-      const likelihood = onward.likelihood + back.likelihood;
-      if (this.#believed() || (isExplained && likelihood < likeliest)) break;
-      likeliest = Math.max(likeliest, likelihood);
-      isExplained = Math.max(onward.misfit, back.misfit) < EXPLAINED;
+      likelihoods.set(index, onward.likelihood + back.likelihood);
+      if (this.#believed()) break;
+      // Onward from the likeliest width to the one beside it that was not tried.
+      if ((likelihoods.get(index) as number) > (likelihoods.get(best) as number)) best = index;
+      const next = [best + 1, best - 1].find((other) => other in WIDTHS && !likelihoods.has(other));
+      if (next === undefined) break;
+      index = next;
     }
     this.#covered.push({ from, to });
     values.fill(0);
@@ -129,8 +135,31 @@ function thinned(signal: Float64Array, sums: Float64Array, by: number, baseline:
   });
 }
 
-/** Of the pulses in clocking zeros around a place, signed as the one at it. */
-function heightOf(values: Float64Array, place: number, length: number, width: number): number {
+/**
+ * One over the variance of what the model leaves unexplained: noise, or a share of what the pulses around a sample reach, so
+ * that little pulses in a worn place tell as much as high ones elsewhere.
+ */
+function weightsOf(values: Float64Array, quiet: number, height: number, width: number, length: number): Float64Array {
+  // What pulses that overlap most, those of ones, leave of one another: the sum of all, in closed form.
+  const least = (Math.PI * width) / Math.sinh(Math.PI * width);
+  const weights = new Float64Array(values.length);
+  const keep = Math.exp(-1 / length);
+  let level = 0;
+  for (let n = 0; n < values.length; n++) {
+    level = Math.max(level * keep, Math.abs(values[n] as number));
+    weights[n] = level;
+  }
+  level = 0;
+  for (let n = values.length - 1; n >= 0; n--) {
+    level = Math.max(level * keep, Math.abs(values[n] as number));
+    const around = Math.max(LEAST_AROUND * height, Math.min(height, Math.max(level, weights[n] as number) / least));
+    weights[n] = 1 / Math.max(quiet, (FLAW * around) ** 2);
+  }
+  return weights;
+}
+
+/** Height of the pulses in clocking zeros around a place, signed as the one at it, and how much of the signal they explain. */
+function heightOf(values: Float64Array, place: number, length: number, width: number) {
   let along = 0;
   let squares = 0;
   const from = Math.max(0, Math.round(place - 4 * length));
@@ -144,7 +173,7 @@ function heightOf(values: Float64Array, place: number, length: number, width: nu
     along += (values[n] as number) * model;
     squares += model * model;
   }
-  return squares > 0 ? along / squares : 0;
+  return squares > 0 ? { height: along / squares, worth: (along * along) / squares } : { height: 0, worth: 0 };
 }
 
 /** One run of what was read backward and forward from a place, in samples of the region. */
@@ -156,6 +185,8 @@ function join(back: FluxRun, onward: FluxRun, last: number, by: number): FluxRun
     bits: Uint8Array.from([...Array.from(back.bits).reverse(), ...onward.bits]),
     edges: Float64Array.from([...turned(back.edges.subarray(1)), ...Array.from(onward.edges, place)]),
     middles: Float64Array.from([...turned(back.middles), ...Array.from(onward.middles, place)]),
+    turn: back.bits.length,
     margins: Float64Array.from([...Array.from(back.margins ?? []).reverse(), ...(onward.margins ?? [])]),
+    rivals: Int32Array.from([...Array.from(back.rivals ?? []).reverse(), ...(onward.rivals ?? [])]),
   };
 }

@@ -3,6 +3,7 @@ import { decodeBitStream } from "../card/bit-stream.ts";
 import { passesLuhn } from "../card/luhn.ts";
 import { parseTrack } from "../card/track.ts";
 import type { TrackNumber } from "../readers/reader-frame.ts";
+import { doubtOf } from "./doubt.ts";
 import { type FluxRun, timingResidual } from "./flux-run.ts";
 
 /** Which end of the stripe came first: `forward` is its start sentinel's. */
@@ -24,6 +25,8 @@ export interface TrackRead {
   readonly residual: number;
   /** The least of {@link FluxRun.margins} over its characters. */
   readonly margin?: number;
+  /** See {@link doubtOf}. */
+  readonly doubt?: number;
   /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
   readonly isFormat: boolean;
   /** Length of a bit in samples, at places along the swipe. */
@@ -110,7 +113,10 @@ function describe(
     firstBit: first,
     endBit: last,
     residual: timingResidual(run, first, last),
-    ...(run.margins && { margin: Math.min(...run.margins.subarray(Math.max(0, first - 3), last + 3)) }),
+    ...(run.margins && {
+      doubt: doubtOf(run, first, last, trackFormats[number].alphabet.dataBits + 1, direction === "backward"),
+      margin: Math.min(...run.margins.subarray(Math.max(0, first - 3), last + 3)),
+    }),
     isFormat: isFormat(number, data),
     cells: Float64Array.from({ length: MARKS }, (_, n) => {
       const cell = Math.floor(((count - 1) * (n + 0.5)) / MARKS);

@@ -23,8 +23,8 @@ const TELLING = { least: 0.15, most: 0.7 };
 const FEWEST_TRIED = 2;
 const PROMISING = 10000;
 /** A good stripe and a steady hand; a worn stripe and a jerky hand. */
-const EVEN: PulseSettings = { jitter: 0.03, followPhase: 0.22, followLength: 0.02, fading: 0 };
-const WORN: PulseSettings = { jitter: 0.06, followPhase: 0.35, followLength: 0.05, fading: 0.4 };
+const EVEN: PulseSettings = { jitter: 0.03, followPhase: 0.22, followLength: 0.02, fading: 0.1 };
+const WORN: PulseSettings = { jitter: 0.06, followPhase: 0.35, followLength: 0.05, fading: 0.15 };
 /**
  * Baseline of a filter. Where pulses overlap, as on track 1, the filter that tells them apart is far narrower than they are,
  * and a baseline of a few of its widths would take the pulses off with the hum.
