@@ -180,6 +180,8 @@ export class FrameIntake {
     } finally {
       bytes.fill(0);
     }
+    // By whom, and nothing of the card.
+    this.#logger.info({ reader: transport.name, family: transport.codec.family }, "swipe read");
     listener.swiped(swipe);
     return true;
   }

@@ -4,7 +4,7 @@ import type { DisconnectReason } from "@swipewire/protocol/messages/terminal-sta
 import type { Random } from "@swipewire/protocol/random";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
-import { type Clock, type Instant, Seconds, type Timer } from "@swipewire/protocol/time";
+import { type Clock, type Instant, Millis, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import { ReaderNotOpened } from "../errors.ts";
 import { Isolation } from "./isolation.ts";
 import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
@@ -31,6 +31,8 @@ export interface ReportListener {
 
 /** A frame that nothing is added to for this long was cut off: it is no use, and may hold a card. */
 const CUT_OFF = Seconds(1);
+/** The system shows a device for a moment more when nothing can be read of it any longer. */
+const LEAVING = Millis(400);
 /** A reader that stayed for less is opened more slowly each time. */
 const STAYED = Seconds(10);
 
@@ -155,12 +157,19 @@ export class ReportTransport implements ReaderTransport {
     const closed = this.#letGo();
     const spell = this.#spell;
     await closed;
-    const present = await this.#options.present();
+    const present = await this.#isPresent();
     // Whoever closed it meanwhile has told why.
     if (this.#spell !== spell) return;
     this.#tell(this.#listener, present ? "failed" : "unplugged");
     if (stayed) this.#failures = 0;
     this.#openLater();
+  }
+
+  async #isPresent(): Promise<boolean> {
+    const { present, clock } = this.#options;
+    if (!(await present())) return false;
+    await sleep(clock, LEAVING);
+    return present();
   }
 
   /** What comes of the device from now on is nobody's. */
@@ -189,8 +198,11 @@ export class ReportTransport implements ReaderTransport {
   }
 
   #hand(events: readonly StreamEvent[]): void {
+    const spell = this.#spell;
     for (const { frame, failure } of events) {
-      if (frame) this.#listener?.frame(frame);
+      // One of those before may have been too much, and the reader was let go of.
+      if (this.#spell !== spell) frame?.fill(0);
+      else if (frame) this.#listener?.frame(frame);
       else this.#listener?.misread(failure);
     }
   }

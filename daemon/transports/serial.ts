@@ -176,9 +176,14 @@ export class SerialTransport implements ReaderTransport {
   #takeLines(port: SerialLine): () => void {
     const splitter = new LineSplitter({
       longest: LONGEST_LINE,
-      onTooLong: () => this.#tooLong(`${LONGEST_LINE} bytes a line`),
+      onTooLong: () => {
+        if (this.#port === port) this.#tooLong(`${LONGEST_LINE} bytes a line`);
+      },
     });
-    port.pipe(splitter).on("data", (line: Buffer) => this.#line(line));
+    port.pipe(splitter).on("data", (line: Buffer) => {
+      if (this.#port === port) this.#line(line);
+      else line.fill(0);
+    });
     port.on("data", () =>
       this.#afterCutOff(() => {
         if (splitter.forget()) this.#listener?.misread(new ReaderFrameEnd({ detail: "a line without its end" }));
@@ -195,7 +200,9 @@ export class SerialTransport implements ReaderTransport {
     const stream = frameStream(family);
     const tell = (events: readonly StreamEvent[]) => {
       for (const { frame, failure } of events) {
-        if (frame) this.#listener?.frame(frame);
+        // One of those before may have been too much, and the reader was let go of.
+        if (this.#port !== port) frame?.fill(0);
+        else if (frame) this.#listener?.frame(frame);
         else this.#listener?.misread(failure);
       }
     };

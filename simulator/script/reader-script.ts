@@ -47,9 +47,10 @@ export type Step = Type.Static<typeof Step>;
 
 /**
  * What a daemon tells of a reader: `connected`, `swipe` for a card that was read, why it went (`unplugged`, `failed`,
- * `isolated`), or the code of what was wrong. With `*` once or more in a row.
+ * `isolated`), or the code of what was wrong. With `*` once or more in a row, with `?` perhaps; `a|b`: one of them, where it
+ * hangs on the system or its pace.
  */
-const Outcome = Type.String({ pattern: "^[a-z][a-z0-9_]{2,63}\\*?$" });
+const Outcome = Type.String({ pattern: "^[a-z][a-z0-9_]{2,63}(\\|[a-z][a-z0-9_]{2,63})*[*?]?$" });
 const Outcomes = Type.Optional(Type.Array(Outcome, { minItems: 1 }));
 
 /** What a virtual reader does, and how a daemon must end each of its lies. */

@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { SessionCommand, SessionView } from "@swipewire/protocol/messages/local-session";
 import { WebSocket } from "ws";
+import { outcomeOf } from "../simulator/script/outcomes.ts";
 import type { Machine } from "./machine.ts";
 
 const exec = promisify(execFile);
@@ -157,6 +158,13 @@ export class Kiosk {
       }
       return undefined;
     });
+  }
+
+  /** What was told of the reader with this serial number, as scripts name it: once that fits, or by the end of patience. */
+  untilTold(serialNumber: string, fits: (told: readonly string[]) => boolean): Promise<readonly string[]> {
+    const isOfIt = ({ reader }: LogLine) => reader?.endsWith(`, serial number ${serialNumber}`);
+    const told = () => this.#log.filter(isOfIt).flatMap((line) => outcomeOf(line) ?? []);
+    return this.#until(serialNumber, () => (fits(told()) ? told() : undefined)).catch(told);
   }
 
   untilView(what: string, fits: (view: SessionView) => boolean): Promise<SessionView> {

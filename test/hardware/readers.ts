@@ -6,10 +6,12 @@ import { type ReaderDevice, type VirtualReader, virtualReader } from "@swipewire
 import { type ReaderKind, readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
 import type { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
+import PQueue from "p-queue";
 import type { Machine } from "./machine.ts";
 
 /** A virtual reader on a cable that can be plugged into the test machine. */
 export interface CabledReader {
+  readonly card: VirtualReader;
   readonly usb: UsbReader;
   plug(): Promise<void>;
   unplug(): void;
@@ -29,6 +31,8 @@ export function kindOf(name: string): ReaderKind {
 export class ReaderShelf {
   readonly #machine: Machine;
   readonly #server: UsbipServer;
+  /** Two that look for a free port at once take the same one, and try for it without end. */
+  readonly #attaching = new PQueue({ concurrency: 1 });
   #made = 0;
   #withKeys = 0;
 
@@ -39,10 +43,24 @@ export class ReaderShelf {
 
   /** A new reader. No two that encrypt have the same KSN. */
   take(kind: ReaderKind, serialNumber?: string, device?: Partial<ReaderDevice>): CabledReader {
+    return this.#cabled(kind, ksnOf(encrypts(kind) ? this.#withKeys++ : 0), serialNumber, device);
+  }
+
+  /** A new reader that nobody pays at: the gateway has no keys for it. */
+  takeStrange(kind: ReaderKind, serialNumber: string): CabledReader {
+    return this.#cabled(kind, new Uint8Array(10).fill(1, 0, 7), serialNumber);
+  }
+
+  #cabled(
+    kind: ReaderKind,
+    ksn: Uint8Array,
+    serialNumber: string | undefined,
+    device?: Partial<ReaderDevice>,
+  ): CabledReader {
     const busId = `1-${++this.#made}`;
     const card: VirtualReader = virtualReader(kind.family, {
       bdk: PUBLISHED_BDK,
-      ksn: ksnOf(encrypts(kind) ? this.#withKeys++ : 0),
+      ksn,
       device: { clock: systemClock, random: systemRandom, ...device },
     });
     const { commands } = card;
@@ -56,10 +74,15 @@ export class ReaderShelf {
     const machine = this.#machine;
     const server = this.#server;
     return {
+      card,
       usb,
       plug: async () => {
         server.plug(busId, usb.device);
-        await machine.run("usbip", "--tcp-port", `${server.port}`, "attach", "-r", "10.0.2.2", "-b", busId);
+        const attach = `usbip --tcp-port ${server.port} attach -r 10.0.2.2 -b ${busId}`;
+        const isThere = serialNumber === undefined ? "true" : `grep -qsx ${serialNumber} /sys/bus/usb/devices/*/serial`;
+        // While another device comes or goes it fails: it reads of all that are attached, and cannot of half a one.
+        const command = `until ${attach}; do sleep 0.1; done; until ${isThere}; do sleep 0.1; done`;
+        await this.#attaching.add(() => machine.run("sh", "-c", command));
       },
       unplug: () => server.unplug(busId),
       swipe: (name) => usb.send(frame(name)),

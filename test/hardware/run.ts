@@ -18,6 +18,7 @@ import t, { type Test } from "tap";
 import { buildImage } from "./image.ts";
 import { Kiosk } from "./kiosk.ts";
 import { Machine } from "./machine.ts";
+import { playScripts } from "./reader-scripts.ts";
 import { type CabledReader, kindOf, ReaderShelf } from "./readers.ts";
 
 const HOST = "127.0.0.1";
@@ -289,6 +290,11 @@ await scenario("a device that is no reader is left to the system", async (t) => 
   await neighbour.plug();
   await connected("HID POS magnetic stripe reader, serial number NEIGHBOUR");
   t.equal(await accessTo("STRANGER", "hidraw"), "root:root 600");
+});
+
+await scenario("readers that do what the simulator's scripts say come to the outcomes that these name", async (t) => {
+  await playScripts(t, { kiosk, shelf });
+  lap("scripts played");
 });
 
 await scenario("a bare head on a sound card is heard, and paid with", async (t) => {

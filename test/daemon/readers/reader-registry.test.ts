@@ -255,7 +255,7 @@ t.test(
     const { devices, clock, names, intake, codes } = begin(t, shown("hid-msr", "1-1", "/dev/hidraw0", "A"));
     await settle();
     devices.open_.get("/dev/hidraw0")?.failed();
-    await settle();
+    await clock.advance(Millis(400));
     t.match(intake.readers, [{ connected: false, lastDisconnect: { reason: "failed" } }]);
     await clock.advance(Seconds(1));
     t.equal(names().length, 1);

@@ -1,3 +1,4 @@
+import { ReaderFlooding } from "@swipewire/daemon/errors";
 import { LineSplitter } from "@swipewire/daemon/transports/line-splitter";
 import { SerialTransport } from "@swipewire/daemon/transports/serial";
 import type { StreamFamily } from "@swipewire/protocol/readers/frame-streams";
@@ -17,6 +18,7 @@ async function opened({ plugged = true, family = "ascii" as StreamFamily } = {})
   const ports: SerialPortMock[] = [];
   const frames: Uint8Array[] = [];
   const failures: string[] = [];
+  const conduct = { mostFrames: Number.POSITIVE_INFINITY, mostFailures: Number.POSITIVE_INFINITY };
   const transport = new SerialTransport({
     path: PATH,
     baudRate: 9600,
@@ -33,8 +35,13 @@ async function opened({ plugged = true, family = "ascii" as StreamFamily } = {})
   transport.open({
     connected: () => {},
     disconnected: () => {},
-    frame: (bytes) => frames.push(bytes),
-    misread: ({ code, message }) => failures.push(`${code}: ${message}`),
+    frame: (bytes) => {
+      frames.push(bytes);
+      if (frames.length === conduct.mostFrames) transport.isolate(new ReaderFlooding());
+    },
+    misread: ({ code, message }) => {
+      if (failures.push(`${code}: ${message}`) === conduct.mostFailures) transport.isolate(new ReaderFlooding());
+    },
     unavailable: ({ code }) => failures.push(code),
   });
   t.teardown(() => transport.close());
@@ -44,6 +51,7 @@ async function opened({ plugged = true, family = "ascii" as StreamFamily } = {})
     ports,
     frames,
     failures,
+    conduct,
     texts: () => frames.map((bytes) => Buffer.from(bytes).toString("latin1")),
     async send(...pieces: (string | Uint8Array)[]) {
       for (const piece of pieces) {
@@ -157,6 +165,24 @@ t.test("takes an ID TECH reader's frames out of pieces of any size, with noise b
   t.strictSame(frames, [frame, frame]);
   t.match(failures, [/^reader_frame_start: /]);
   t.equal(failures.length, 1);
+});
+
+t.test("of a burst in which a reader was let go of, the rest is nobody's", async (t) => {
+  const { frames, failures, conduct, ports } = await opened({ family: "idtech" });
+  const frame = Uint8Array.from(Buffer.from(idtech.original_format.hex, "hex"));
+  conduct.mostFrames = 2;
+  ports.at(-1)?.emit("data", Buffer.concat([frame, frame, frame, frame]));
+  t.equal(frames.length, 2);
+  t.strictSame(failures, ["reader_flooding"]);
+});
+
+t.test("of lines in one piece, nothing is told when the reader was let go of", async (t) => {
+  const { failures, conduct, ports } = await opened();
+  conduct.mostFailures = 2;
+  ports.at(-1)?.emit("data", Buffer.from(`${"1".repeat(300)}\r`.repeat(5)));
+  await settle();
+  t.match(failures, [/^reader_line_too_long/, /^reader_line_too_long/, "reader_flooding"]);
+  t.equal(failures.length, 3);
 });
 
 t.test("tells of a frame that stops in the middle when the line goes quiet, and takes the next", async (t) => {

@@ -18,6 +18,20 @@ export const examples = readdirSync(FOLDER).map((name) => ({
   script: readScript(readFileSync(exampleFile(name))),
 }));
 
+/** What a line of the daemon's log says of a reader, as scripts name it. */
+export function outcomeOf({ msg, reason, code }: LogLine): string | undefined {
+  if (code !== undefined) return code;
+  if (msg === "reader connected") return "connected";
+  if (msg === "swipe read") return "swipe";
+  return msg === "reader disconnected" ? reason : undefined;
+}
+
+interface LogLine {
+  readonly msg: string;
+  readonly reason?: string;
+  readonly code?: string;
+}
+
 interface Readers {
   readonly transports?: readonly ReaderTransport[];
   readonly finder?: (logger: Logger) => ReaderFinder;
@@ -32,10 +46,8 @@ export function listenTo(t: Test, { transports = [], finder, clock }: Readers) {
     {},
     {
       write(line: string) {
-        const { msg, reason, code } = JSON.parse(line);
-        if (code) told.push(code);
-        else if (msg === "reader connected") told.push("connected");
-        else if (msg === "reader disconnected") told.push(reason);
+        const outcome = outcomeOf(JSON.parse(line));
+        if (outcome !== undefined) told.push(outcome);
       },
     },
   );
@@ -43,7 +55,6 @@ export function listenTo(t: Test, { transports = [], finder, clock }: Readers) {
   intake.open({
     readerChanged: () => {},
     swiped: (swipe) => {
-      told.push("swipe");
       if (swipe.kind === "encrypted") ksns.push(swipe.ksn.slice());
       wipeSwipe(swipe);
     },
@@ -53,8 +64,20 @@ export function listenTo(t: Test, { transports = [], finder, clock }: Readers) {
   return { told, ksns };
 }
 
-/** Are these the outcomes? `swipe*` stands for one or more. */
-export function areOutcomes(t: Test, told: readonly string[], expected: readonly string[], kind: string): void {
-  const each = expected.map((outcome) => (outcome.endsWith("*") ? `(${outcome.slice(0, -1)} )+` : `${outcome} `));
-  t.match(`${told.join(" ")} `, new RegExp(`^${each.join("")}$`), `${kind}: ${told.join(" ")}`);
+const listed = (told: readonly string[]) => `${told.join(" ")} `;
+
+function patternOf(expected: readonly string[]): RegExp {
+  const each = expected.map((outcome) => {
+    const [, names, times = ""] = /^(.+?)([*?]?)$/.exec(outcome) ?? [];
+    return `((${names}) )${times === "*" ? "+" : times}`;
+  });
+  return new RegExp(`^${each.join("")}$`);
 }
+
+/** Are these the outcomes? */
+export function areOutcomes(t: Test, told: readonly string[], expected: readonly string[], kind: string): void {
+  t.match(listed(told), patternOf(expected), `${kind}: ${told.join(" ")}`);
+}
+
+export const endIn = (told: readonly string[], expected: readonly string[]): boolean =>
+  patternOf(expected).test(listed(told));

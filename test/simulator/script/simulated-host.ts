@@ -47,7 +47,7 @@ export class SimulatedHost implements DeviceSource {
     return path;
   }
 
-  async open({ address }: PluggedDevice, listener: ReportListener) {
+  async open({ address, shownAs }: PluggedDevice, listener: ReportListener) {
     const usb = this.#plugged.get(address);
     const endpoint = usb?.device.usbFunction.endpoints.get(DATA_ENDPOINT);
     if (!usb || !endpoint) throw new Error("gone");
@@ -55,7 +55,8 @@ export class SimulatedHost implements DeviceSource {
     const stop = poll(
       endpoint,
       (bytes) => listener.report(bytes),
-      () => listener.failed(),
+      // Linux's usbhid clears a halt by itself, and asks on; who takes a keyboard from it is told.
+      () => (shownAs === "keyboard" ? listener.failed() : endpoint.clearHalt()),
     );
     return {
       close: async () => {
