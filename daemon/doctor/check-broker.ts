@@ -3,8 +3,11 @@ import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Random } from "@swipewire/protocol/random";
 import { type Clock, type Instant, Seconds } from "@swipewire/protocol/time";
-import { connectAsync, ErrorWithReasonCode } from "mqtt";
+import { connectAsync } from "mqtt";
+import { UplinkBrokerRefused, UplinkCertificateRefused } from "../errors.ts";
+import type { KeptCertificate } from "../state/certificate.ts";
 import type { Identity } from "../state/identity.ts";
+import { failureOf } from "../uplink/mqtt-link.ts";
 import { askGateway, type GatewayReply } from "./ask-gateway.ts";
 import type { Finding } from "./finding.ts";
 
@@ -12,6 +15,13 @@ const PATIENCE = Seconds(8);
 const DAY = 86_400_000;
 const EXPIRES_SOON = 14;
 const subject = "broker";
+
+/** How the terminal gets to its broker: by its certificate where it has one. */
+export interface BrokerAccess extends Pick<Identity, "mqtt"> {
+  readonly certificate?: KeptCertificate | undefined;
+}
+
+const shown = ({ certificate, key, authority }: KeptCertificate) => ({ cert: certificate, key, ca: authority });
 
 /** What was found on the way to the gateway, and of its clock as {@link GatewayReply} has it. */
 export interface UplinkCheck {
@@ -24,14 +34,22 @@ export interface UplinkCheck {
  * the older of two connections with one client id (MQTT 3.1.1 3.1.4).
  */
 export async function checkUplink(
-  { terminal, mqtt: { url, username, password } }: Pick<Identity, "terminal" | "mqtt">,
+  { terminal, mqtt, certificate }: BrokerAccess & Pick<Identity, "terminal">,
   around: { readonly clock: Clock; readonly random: Random },
 ): Promise<UplinkCheck> {
+  const url = certificate?.url ?? mqtt.url;
   const where = new URL(url).host;
   try {
     const client = await connectAsync(
       url,
-      { clientId: terminal, username, password, protocolVersion: 4, connectTimeout: PATIENCE, reconnectPeriod: 0 },
+      {
+        clientId: terminal,
+        username: mqtt.username,
+        ...(certificate ? shown(certificate) : { password: mqtt.password }),
+        protocolVersion: 4,
+        connectTimeout: PATIENCE,
+        reconnectPeriod: 0,
+      },
       false,
     );
     const reply = await askGateway({ client, terminal, ...around });
@@ -41,8 +59,8 @@ export async function checkUplink(
       ...(reply.kind === "answered" && { clockOffset: reply.clockOffset }),
     };
   } catch (error) {
-    // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
-    if (error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5)) {
+    const { code } = failureOf(error as Error);
+    if (code === UplinkBrokerRefused.code || code === UplinkCertificateRefused.code || (certificate && hungUp(error))) {
       const todo = "It was revoked, or enrolled anew elsewhere: enrol it again with a new token";
       return { findings: [{ subject, verdict: "bad", says: `${where} refuses this terminal`, todo }] };
     }
@@ -50,6 +68,12 @@ export async function checkUplink(
     const todo = "See that the network is up, that the name is right, and that a firewall lets this port through";
     return { findings: [{ subject, verdict: "bad", says: `${where} cannot be reached${cause}`, todo }] };
   }
+}
+
+/** A broker that does not take a certificate may say nothing of it: TLS 1.3 has it look behind the handshake. */
+function hungUp(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined || code === "ECONNRESET" || code === "EPIPE";
 }
 
 function gatewayFinding({ kind }: GatewayReply): Finding {
@@ -60,10 +84,8 @@ function gatewayFinding({ kind }: GatewayReply): Finding {
 }
 
 /** The certificate that the broker shows: is it trusted, and how long is it good for? None on a clear connection. */
-export async function checkBrokerCertificate(
-  { mqtt: { url } }: Pick<Identity, "mqtt">,
-  now: Instant,
-): Promise<Finding[]> {
+export async function checkBrokerCertificate({ mqtt, certificate }: BrokerAccess, now: Instant): Promise<Finding[]> {
+  const url = certificate?.url ?? mqtt.url;
   const { protocol, hostname, port } = new URL(url);
   if (protocol !== "mqtts:" && protocol !== "wss:") return [];
   const subject = "certificate";
@@ -75,12 +97,15 @@ export async function checkBrokerCertificate(
     ...(isIP(hostname) === 0 && { servername: hostname }),
     // It is looked at here, and nothing is sent.
     rejectUnauthorized: false,
+    ...(certificate && shown(certificate)),
   });
   try {
     await once(socket, "secureConnect", { signal: AbortSignal.timeout(PATIENCE) });
     if (!socket.authorized) {
       const says = `the broker's is not trusted (${socket.authorizationError?.message ?? socket.authorizationError})`;
-      const todo = "Install the authority that signed it, or set this machine's clock if it is far off";
+      const todo = certificate
+        ? "If the gateway's key store was made anew, enrol this terminal anew; or set this machine's clock if it is far off"
+        : "Install the authority that signed it, or set this machine's clock if it is far off";
       return [{ subject, verdict: "bad", says, todo }];
     }
     const until = new Date(socket.getPeerCertificate().valid_to);

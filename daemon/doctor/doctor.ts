@@ -3,10 +3,13 @@ import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-statu
 import type { Random } from "@swipewire/protocol/random";
 import type { Clock } from "@swipewire/protocol/time";
 import type { AudioReader, DaemonConfig } from "../config/config-schema.ts";
+import { flawOf } from "../enrolment/certificate-flaws.ts";
 import { DaemonNotRunning, LocalApiOutOfReach } from "../errors.ts";
+import { type KeptCertificate, keptCertificate } from "../state/certificate.ts";
 import { type Identity, loadIdentity } from "../state/identity.ts";
 import { askStatus } from "./ask-status.ts";
 import { checkBrokerCertificate, checkUplink, type UplinkCheck } from "./check-broker.ts";
+import { checkCertificate } from "./check-certificate.ts";
 import { checkClock, clockKept } from "./check-clock.ts";
 import { checkDisk } from "./check-disk.ts";
 import { checkInputs } from "./check-inputs.ts";
@@ -24,10 +27,13 @@ export async function examine({ config, clock, random, ...readers }: Examination
   const { stateDir } = config;
   const identity = await looked("identity", () => loadIdentity(stateDir));
   const running = await looked("daemon", () => askStatus(config));
-  const uplink = identity.value && (await lookedAtUplink(identity.value, running.value, { clock, random }));
+  const kept = await looked("own certificate", () => keptCertificate(stateDir));
+  const uplink =
+    identity.value && (await lookedAtUplink({ ...identity.value, kept: kept.value }, running.value, { clock, random }));
   return [
     identity.finding ?? { subject: "identity", verdict: "good", says: `enrolled as ${identity.value.terminal}` },
     running.finding ? notRunning(running.finding, running.error) : daemonFinding(running.value),
+    ...(kept.finding ? [kept.finding] : []),
     ...(uplink?.findings ?? []),
     ...(await checkReaders({ ...readers, configured: config.readers })),
     ...(running.value ? [] : await checkInputs(config.readers.filter(isAudio), clock)),
@@ -67,13 +73,15 @@ function daemonFinding({ version, startedAt, step, readers }: TerminalStatus): F
 }
 
 async function lookedAtUplink(
-  identity: Identity,
+  { kept, ...identity }: Identity & { readonly kept: KeptCertificate | undefined },
   running: TerminalStatus | undefined,
   around: { readonly clock: Clock; readonly random: Random },
 ): Promise<UplinkCheck> {
-  const certificate = await checkBrokerCertificate(identity, around.clock.now());
+  const own = checkCertificate(kept, identity.terminal, around.clock.now());
+  const access = { ...identity, certificate: kept && flawOf(kept, identity.terminal) === undefined ? kept : undefined };
+  const certificate = [...own, ...(await checkBrokerCertificate(access, around.clock.now()))];
   if (!running) {
-    const uplink = await checkUplink(identity, around);
+    const uplink = await checkUplink(access, around);
     return { ...uplink, findings: [...uplink.findings, ...certificate] };
   }
   const { broker, gateway, problem, clockOffset } = running.uplink;

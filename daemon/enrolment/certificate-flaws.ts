@@ -5,14 +5,22 @@ import type { KeptCertificate } from "../state/certificate.ts";
 
 type Shown = Pick<KeptCertificate, "certificate" | "authority" | "key">;
 
-/** From when to when it is good. */
-export function validityOf({ certificate }: Pick<Shown, "certificate">): {
+interface Validity {
   readonly from: Instant;
   readonly until: Instant;
-} {
+}
+
+/** From when to when it is good. */
+export function validityOf({ certificate }: Pick<Shown, "certificate">): Validity {
   const { validFromDate, validToDate } = new X509Certificate(certificate);
   return { from: validFromDate.getTime(), until: validToDate.getTime() };
 }
+
+/** Of its life is left when a certificate is renewed: months, for a terminal that may be off for long. */
+const LAST_PART = 1 / 3;
+
+/** When it is renewed. */
+export const renewalOf = ({ from, until }: Validity): Instant => until - (until - from) * LAST_PART;
 
 /** What keeps a broker from taking it, whenever; undefined where nothing does. */
 export function flawOf({ certificate, authority, key }: Shown, terminal: string): string | undefined {

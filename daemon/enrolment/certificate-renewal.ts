@@ -11,12 +11,10 @@ import { type KeptCertificate, keepCertificate, keptCertificate } from "../state
 import { type Identity, loadIdentity } from "../state/identity.ts";
 import type { LinkCertificate } from "../uplink/mqtt-link.ts";
 import type { CertificateOutcome, Uplink } from "../uplink/uplink.ts";
-import { checkFit, flawOf, validityOf } from "./certificate-flaws.ts";
+import { checkFit, flawOf, renewalOf, validityOf } from "./certificate-flaws.ts";
 
 /** Between looks whether it is time; half of it at least. */
 const LONGEST_PAUSE = Hours(12);
-/** Of its life is left when a certificate is renewed: months, for a terminal that may be off for long. */
-const LAST_PART = 1 / 3;
 
 /**
  * The certificate of this terminal; one that does not fit it is none, as where an enrolment was cut off in the middle.
@@ -97,8 +95,7 @@ export class CertificateRenewal {
 
   #isDue(now: Instant): boolean {
     if (!this.#kept) return this.#toldNone === undefined || now - this.#toldNone >= LONGEST_PAUSE / 2;
-    const { from, until } = validityOf(this.#kept);
-    return now >= until - (until - from) * LAST_PART;
+    return now >= renewalOf(validityOf(this.#kept));
   }
 
   async #askOnce(): Promise<void> {

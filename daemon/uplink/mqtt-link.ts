@@ -176,7 +176,9 @@ export class MqttLink implements BrokerLink {
       // TLS tells of the same failure twice.
       if (client !== this.#client || failed) return;
       failed = true;
-      const { code, text } = failureOf(error);
+      const told = failureOf(error);
+      // Hung up on, and what was being sent is answered by a reset.
+      const { code, text } = shown && told === UplinkBrokerUnreachable ? UplinkCertificateRefused : told;
       shown = false;
       this.#problem = code;
       const cause = "code" in error ? error.code : error.name;
@@ -206,7 +208,8 @@ export class MqttLink implements BrokerLink {
 /** What Node says of a certificate that it does not believe: `X509_V_ERR_…`, and of one for another name. */
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|CRL|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH/;
 
-function failureOf(error: Error) {
+/** What kept the terminal from its broker. */
+export function failureOf(error: Error) {
   // CONNACK 4 and 5, MQTT 3.1.1 3.2.2.3.
   if (error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5)) return UplinkBrokerRefused;
   const code = "code" in error ? String(error.code) : "";

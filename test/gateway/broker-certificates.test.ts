@@ -2,37 +2,22 @@ import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
-import { brokerContext } from "@swipewire/gateway/broker/broker-context";
-import { startEmbeddedBroker } from "@swipewire/gateway/broker/embedded-broker";
 import { topics } from "@swipewire/protocol/messages/topics";
 import { Hours, systemClock } from "@swipewire/protocol/time";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { pino } from "pino";
 import t, { type Test } from "tap";
+import { certifyingBroker, gateway, HOST } from "./certificates/certifying-broker.ts";
 import { certificateRequest, signingFloor } from "./certificates/signing-floor.ts";
 
 const clock = systemClock;
-const HOST = "127.0.0.1";
-const gateway = { username: "gateway", password: "gateway-secret" };
 
 async function open(t: Test, seed = 1) {
   const floor = await signingFloor(t, clock, { seed });
-  const { authority, store, terminals } = floor;
+  const { authority } = floor;
   const log: Record<string, unknown>[] = [];
-  const broker = await startEmbeddedBroker({
-    host: HOST,
-    port: 0,
-    authenticate: (username, password) => terminals.authenticate(username, password),
-    gateway,
-    tls: {
-      host: HOST,
-      port: 0,
-      context: () => brokerContext({ authority, store, host: HOST, now: clock.now() }),
-      mayConnect: (terminal) => terminals.mayConnect(terminal),
-    },
-    logger: pino({}, { write: (line: string) => void log.push(JSON.parse(line)) }),
-  });
-  t.teardown(() => broker.close());
+  const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line)) });
+  const broker = await certifyingBroker(t, floor, { logger });
   type Own = {
     readonly terminal: string;
     readonly key: string;
@@ -49,7 +34,7 @@ async function open(t: Test, seed = 1) {
   };
   /** As a terminal does. */
   const enter = ({ terminal, key, certificate }: Own, options: IClientOptions = {}) =>
-    connect(`mqtts://${HOST}:${broker.tlsPort}`, {
+    connect(broker.tlsUrl, {
       ca: authority.certificate,
       cert: certificate.certificate,
       key,
@@ -114,8 +99,7 @@ t.test("no other certificate lets anyone in, and no password does where certific
   const nobody = authority.issueToTerminal("5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e", der, clock.now()).pem;
   t.notOk(await enter({ ...as(nobody, request.key), terminal: "5b1d2c3e-4f5a-4b6c-8d7e-9f0a1b2c3d4e" }), "nobody's");
   const { username, password } = own.mqtt;
-  const url = `mqtts://${HOST}:${broker.tlsPort}`;
-  t.notOk(await connect(url, { ca: authority.certificate, clientId: username, username, password }), "none");
+  t.notOk(await connect(broker.tlsUrl, { ca: authority.certificate, clientId: username, username, password }), "none");
   const causes = log.filter(({ code }) => code === "broker_certificate_refused").map(({ cause }) => cause);
   t.same(causes, [
     "UNABLE_TO_VERIFY_LEAF_SIGNATURE",

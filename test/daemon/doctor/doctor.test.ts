@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { chmod } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DaemonConfig } from "@swipewire/daemon/config/config-schema";
@@ -7,12 +8,15 @@ import { examine } from "@swipewire/daemon/doctor/doctor";
 import { type Finding, findingsText } from "@swipewire/daemon/doctor/finding";
 import type { PluggedDevice } from "@swipewire/daemon/readers/device-source";
 import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
+import { keepCertificate } from "@swipewire/daemon/state/certificate";
 import { type Identity, saveIdentity } from "@swipewire/daemon/state/identity";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import { systemRandom } from "@swipewire/protocol/random";
 import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { type Clock, Seconds, systemClock } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
+import { signingFloor } from "../../gateway/certificates/signing-floor.ts";
+import { SimulatedClock } from "../../simulated-clock.ts";
 import { PASSWORD, startTerminal } from "../running-terminal.ts";
 import { startBroker } from "../test-broker.ts";
 import { TestGateway } from "../test-gateway.ts";
@@ -145,6 +149,19 @@ t.test("each thing that is wrong is said, with what to do", async (t) => {
   await broker.kill();
   const away = await look(config);
   t.match(of(away, "broker"), [{ verdict: "bad", says: /cannot be reached \(ECONNREFUSED\)/ }]);
+});
+
+t.test("a certificate that is not this terminal's, or that others may read, is said", async (t) => {
+  const mqtt = { url: "mqtt://127.0.0.1:1", username: TERMINAL, password: PASSWORD };
+  const stateDir = await folder(t, { terminal: TERMINAL, mqtt });
+  const floor = await signingFloor(t, new SimulatedClock());
+  const other = await floor.enrol();
+  await keepCertificate(stateDir, { ...other.certificate, key: other.key, taken: true });
+  const findings = await look(configFor(stateDir));
+  t.match(of(findings, "own certificate"), [{ verdict: "bad", says: /another terminal's/ }]);
+  t.match(of(findings, "broker"), [{ says: /^127\.0\.0\.1:1 cannot be reached/ }], "looked at as it would be gone to");
+  await chmod(join(stateDir, "certificate.json"), 0o644);
+  t.match(of(await look(configFor(stateDir)), "own certificate"), [{ verdict: "bad", says: /certificate\.json/ }]);
 });
 
 t.test("a running terminal is asked, and its connection left alone", async (t) => {

@@ -1,41 +1,25 @@
 import { type LinkCertificate, MqttLink } from "@swipewire/daemon/uplink/mqtt-link";
-import { brokerContext } from "@swipewire/gateway/broker/broker-context";
-import { startEmbeddedBroker } from "@swipewire/gateway/broker/embedded-broker";
 import { topics } from "@swipewire/protocol/messages/topics";
 import { systemClock } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
+import { certifyingBroker, HOST } from "../../gateway/certificates/certifying-broker.ts";
 import { signingFloor } from "../../gateway/certificates/signing-floor.ts";
 import { seededRandom } from "../../seeded-random.ts";
 import { capturedLog } from "../captured-log.ts";
 
 const clock = systemClock;
-const HOST = "127.0.0.1";
 
 /** A broker that asks for certificates, beside one that takes passwords, and one terminal. */
 async function begin(t: Test, { host = HOST } = {}) {
   const floor = await signingFloor(t, clock);
-  const { authority, store, terminals } = floor;
   const own = await floor.enrol();
-  const broker = await startEmbeddedBroker({
-    host: HOST,
-    port: 0,
-    authenticate: (username, password) => terminals.authenticate(username, password),
-    gateway: { username: "gateway", password: "gateway-secret" },
-    tls: {
-      host: HOST,
-      port: 0,
-      context: () => brokerContext({ authority, store, host, now: clock.now() }),
-      mayConnect: (terminal) => terminals.mayConnect(terminal),
-    },
-    logger: capturedLog().logger,
-  });
-  t.teardown(() => broker.close());
+  const broker = await certifyingBroker(t, floor, { host });
   const { terminal, mqtt } = own;
   const shown: LinkCertificate = {
-    url: `mqtts://${HOST}:${broker.tlsPort}`,
+    url: broker.tlsUrl,
     certificate: own.certificate.certificate,
     key: own.key,
-    authority: authority.certificate,
+    authority: floor.authority.certificate,
     only: true,
   };
 
