@@ -81,7 +81,6 @@ export class WaveformDecoder {
   #blocks = 0;
   /** The block in which something began, while it goes on. */
   #openedAt: number | undefined;
-  #lastHot = 0;
   /** Since it began, was it above a quiet stretch that is known? */
   #rose = false;
   #isFirst = true;
@@ -164,19 +163,16 @@ export class WaveformDecoder {
       const begins = isHot || (this.#isFirst && this.#activity.some(({ isSilent }) => !isSilent));
       if (begins) {
         this.#openedAt = this.#blocks - 1;
-        this.#lastHot = this.#blocks;
         this.#rose = isHot;
       } else {
         this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
       }
       return;
     }
-    if (isHot) {
-      this.#lastHot = this.#blocks;
-      this.#rose = true;
-    }
-    const quiet = (this.#blocks - this.#lastHot) * block > QUIET_SECONDS * this.#rate;
+    this.#rose ||= isHot;
     const age = (this.#blocks - this.#openedAt) * block;
+    const quietFor = Math.min(age, ...this.#activity.map((activity) => activity.quietFor * block));
+    const quiet = quietFor > QUIET_SECONDS * this.#rate;
     const rose = !this.#isFirst || this.#rose || (quiet && this.#wasHot());
     const isOver = quiet && (rose || age > FIRST_SECONDS * this.#rate);
     if (isOver) {

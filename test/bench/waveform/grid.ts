@@ -3,7 +3,9 @@ import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
 import type { WaveformEvent } from "@swipewire/protocol/waveform/waveform-event";
 import { randomTrack } from "@swipewire/simulator/cards/random-card";
 import { Dice } from "@swipewire/simulator/waveform/dice";
-import { swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
+import { moveHand } from "@swipewire/simulator/waveform/hand";
+import { stripeOf } from "@swipewire/simulator/waveform/stripe";
+import { type SwipeConditions, swipeSignal } from "@swipewire/simulator/waveform/swipe-signal";
 import { type Condition, conditions } from "./conditions.ts";
 
 /** What became of one simulated swipe. */
@@ -16,8 +18,9 @@ export interface Outcome {
   /** Seconds of signal, and of this thread's CPU time for decoding it. */
   readonly signal: number;
   readonly taken: number;
-  /** Seconds from where the card left the head to the answer: signal that had to go by, and CPU time of the last piece. */
-  readonly answer: number;
+  /** Seconds of signal from the last flux change to the answer, and of CPU time for the piece that brought it. */
+  readonly delay: number;
+  readonly work: number;
 }
 
 /** As a sound card's driver hands them out. */
@@ -39,6 +42,18 @@ export function seedOf(condition: Condition, track: TrackNumber, seed: number, n
   return hash >>> 1;
 }
 
+/** When the last flux change passes the head, in seconds of the signal. */
+function lastFluxChange(number: TrackNumber, data: Uint8Array, { hand, backwards }: SwipeConditions): number {
+  const { places } = stripeOf(number, data, {}, new Dice(0));
+  const rate = 8000;
+  const path = moveHand(hand, rate).places;
+  // A card swiped backwards is one heard backwards.
+  const passed = backwards
+    ? path.filter((at) => at > (places[0] ?? 0)).length
+    : path.filter((at) => at < (places.at(-1) ?? 0)).length;
+  return QUIET.before + passed / rate;
+}
+
 /** Swipes one card under a condition; the same seed gives the same swipe. */
 export function tryOne(condition: Condition, track: TrackNumber, seed: number): Outcome {
   const dice = new Dice(seed);
@@ -46,16 +61,20 @@ export function tryOne(condition: Condition, track: TrackNumber, seed: number): 
   const settings = { ...condition.of(track, dice), ...QUIET };
   const rate = settings.sampleRate;
   const signal = swipeSignal({ number: track, data }, settings, dice);
-  const left = signal.length - Math.round(QUIET.after * rate);
+  const last = lastFluxChange(track, data, settings);
   const piece = Math.round(PIECE_SECONDS * rate);
   const decoder = new WaveformDecoder({ sampleRate: rate });
   const events: WaveformEvent[] = [];
   const started = cpuSeconds();
-  let answer = Number.NaN;
+  let delay = Number.NaN;
+  let work = Number.NaN;
   for (let at = 0; at <= signal.length; at += piece) {
     const before = cpuSeconds();
     const found = at + piece > signal.length ? decoder.flush() : decoder.push(signal.subarray(at, at + piece));
-    if (found.length > 0) answer = Math.max(0, at + piece - left) / rate + cpuSeconds() - before;
+    if (found.length > 0) {
+      delay = Math.min(at + piece, signal.length) / rate - last;
+      work = cpuSeconds() - before;
+    }
     events.push(...found);
   }
   const taken = cpuSeconds() - started;
@@ -73,7 +92,7 @@ export function tryOne(condition: Condition, track: TrackNumber, seed: number): 
     }
   }
   const failure = events.find((event) => event.kind === "failure")?.failure;
-  return { right, wrong, ...(failure && { failure: failure.code }), signal: signal.length / rate, taken, answer };
+  return { right, wrong, ...(failure && { failure: failure.code }), signal: signal.length / rate, taken, delay, work };
 }
 
 /** Times real time of clean swipes: some of both tracks, again and again, since one takes less than the clock can tell. */

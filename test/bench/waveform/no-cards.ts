@@ -186,10 +186,10 @@ export function listen(name: SoundName, seconds: number, seed: number): Heard {
 /** Times real time of an input that hears nothing but noise of a level. */
 export function idleSpeed(level: number, seconds = 120): number {
   const dice = new Dice(1);
-  const piece = Int16Array.from({ length: Math.round(0.02 * RATE) }, () => Math.round(level * 32_768 * dice.gauss()));
+  const piece = Math.round(0.02 * RATE);
+  const noise = Int16Array.from({ length: seconds * RATE }, () => Math.round(level * 32_768 * dice.gauss()));
   const decoder = new WaveformDecoder({ sampleRate: RATE });
-  const rounds = Math.round(seconds / 0.02);
   const started = cpuSeconds();
-  for (let n = 0; n < rounds; n++) decoder.push(piece);
+  for (let at = 0; at < noise.length; at += piece) decoder.push(noise.subarray(at, at + piece));
   return seconds / (cpuSeconds() - started);
 }

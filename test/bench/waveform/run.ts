@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { conditions } from "./conditions.ts";
-import { cleanSpeed } from "./grid.ts";
+import { cleanSpeed, type Outcome } from "./grid.ts";
 import { idleSpeed, type SoundName, sounds } from "./no-cards.ts";
 import { asPicture, asTable, halfPoint, quantile, type Tally, wrongOf } from "./report.ts";
 import type { Done, Job } from "./worker.ts";
@@ -118,10 +118,16 @@ export async function waveform(args: readonly string[]): Promise<void> {
       `  all swipes, median ${times(quantile(speed(outcomes), 0.5))}, slowest 5 % at ${times(quantile(speed(outcomes), 0.05))}`,
     );
     say(`  silence ${times(idleSpeed(0.5 / 32_768))}, steady noise ${times(idleSpeed(0.01))}`);
-    const answers = outcomes.map(({ answer }) => answer * 1000).filter((answer) => !Number.isNaN(answer));
-    say(
-      `answer after the card has left: median ${quantile(answers, 0.5).toFixed(0)} ms, 95 % within ${quantile(answers, 0.95).toFixed(0)} ms, all within ${Math.max(...answers).toFixed(0)} ms`,
-    );
+    const answered = outcomes.filter(({ delay }) => !Number.isNaN(delay));
+    const within = (of: (outcome: Outcome) => number) => {
+      const all = answered.map((outcome) => of(outcome) * 1000);
+      const [median, most, longest] = [0.5, 0.95, 1].map((share) => quantile(all, share).toFixed(0));
+      return `median ${median} ms, 95 % within ${most} ms, all within ${longest} ms`;
+    };
+    say("answer, counted from the last flux change:");
+    say(`  signal that goes by until the swipe is over: ${within(({ delay }) => delay)}`);
+    say(`  CPU time of one core from then on: ${within(({ work }) => work)}`);
+    say(`  both: ${within(({ delay, work }) => delay + work)}`);
     if (values.picture) {
       writeFileSync(values.picture, asPicture(tallies, tracks, `Swipes read, ${swipes} of each condition and track`));
     }

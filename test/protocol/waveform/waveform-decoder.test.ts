@@ -73,6 +73,58 @@ t.test("a swipe is answered within 100 ms of signal behind its end, without flus
   }
 });
 
+t.test("out of noise, hum or clipping a swipe is answered within 100 ms, and nothing else is told", async (t) => {
+  const lines = {
+    noise: { snr: 3 },
+    hum: { snr: 25, hum: { level: 0.6, frequency: 50.03, harmonics: 0.8 } },
+    clipping: { snr: 20, gain: 8 },
+  };
+  const tail = 1;
+  for (const [name, line] of Object.entries(lines)) {
+    for (const [sampleRate, seed] of [
+      [48_000, 31],
+      [44_100, 32],
+      [8000, 33],
+    ] as const) {
+      const signal = signalOf("unionpay-debit", 2, seed, { sampleRate, line, before: 3, after: tail });
+      const decoder = new WaveformDecoder({ sampleRate });
+      const piece = sampleRate / 100;
+      const left = signal.length - tail * sampleRate;
+      const events: WaveformEvent[] = [];
+      let answered = 0;
+      for (let at = 0; at < signal.length; at += piece) {
+        const found = decoder.push(signal.subarray(at, at + piece));
+        if (found.length > 0) answered = at + piece;
+        events.push(...found);
+      }
+      t.strictSame(told(events), [[`2 forward ${TRACK_2}`]], `${name}, ${sampleRate} Hz`);
+      t.ok(answered - left < 0.1 * sampleRate, `${name}, ${sampleRate} Hz`, { delay: (answered - left) / sampleRate });
+    }
+  }
+});
+
+t.test("steady noise and hum are not taken for swipes", async (t) => {
+  for (const sampleRate of [48_000, 8000]) {
+    const dice = new Dice(4);
+    const hum = Array.from({ length: 10 }, (_, n) => ({
+      turn: (2 * Math.PI * 50.03 * (2 * n + 1)) / sampleRate,
+      level: 0.8 ** n,
+    }));
+    for (const level of [0, 0.03]) {
+      const decoder = new WaveformDecoder({ sampleRate });
+      const second = new Float32Array(sampleRate);
+      for (let from = 0; from < 30 * sampleRate; from += second.length) {
+        for (let n = 0; n < second.length; n++) {
+          const sum =
+            level === 0 ? 0 : hum.reduce((all, { turn, level }) => all + level * Math.sin(turn * (from + n)), 0);
+          second[n] = level * sum + 0.004 * dice.gauss();
+        }
+        t.strictSame(told(decoder.push(second)), [], `${sampleRate} Hz, hum ${level}, ${from / sampleRate} s`);
+      }
+    }
+  }
+});
+
 function swipeNoise(seconds: number, level = 0.002): Float32Array {
   const dice = new Dice(99);
   return Float32Array.from({ length: seconds * RATE }, () => level * dice.gauss());
