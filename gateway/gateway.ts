@@ -1,15 +1,12 @@
 import { CURRENCIES } from "@swipewire/protocol/iso8583/unionpay-messages";
 import type { Random } from "@swipewire/protocol/random";
-import { type Clock, Hours, Minutes, Seconds } from "@swipewire/protocol/time";
+import { type Clock, Minutes, Seconds } from "@swipewire/protocol/time";
 import { sql } from "kysely";
 import type { Logger } from "pino";
 import { followBank } from "./acquirer/bank-batch.ts";
 import { dialTcp, dialTls } from "./acquirer/dial.ts";
 import { PosAcquirer } from "./acquirer/pos-acquirer.ts";
-import { brokerContext, hostOf } from "./broker/broker-context.ts";
-import { CutOff } from "./broker/cut-off.ts";
-import { type MqttCredentials, startEmbeddedBroker } from "./broker/embedded-broker.ts";
-import type { CertificateAuthority } from "./certificates/authority.ts";
+import { reachBroker } from "./broker/reach-broker.ts";
 import { TerminalCertificates } from "./certificates/terminal-certificates.ts";
 import type { GatewayConfig } from "./config/config-schema.ts";
 import { EnvelopeKeyMissing } from "./errors.ts";
@@ -39,14 +36,11 @@ import { Terminals } from "./terminals/terminals.ts";
 import { AriChannel } from "./voice/ari-channel.ts";
 import { BaresipChannel } from "./voice/baresip-channel.ts";
 import { SimulatedPhoneLink } from "./voice/simulated-phone.ts";
-import { whereabouts } from "./whereabouts.ts";
 
 /** What a command did beside the running gateway is in effect so soon. */
 const LOOK_FOR_REVOCATIONS_EVERY = Seconds(2);
 const EXPIRE_ORDERS_EVERY = Seconds(30);
 const LOOK_FOR_KEYS_EVERY = Seconds(10);
-/** Its key too, which is in memory only. */
-const RENEW_BROKER_CERTIFICATE_EVERY = Hours(24);
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -166,7 +160,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     mqttUrl: () => broker.publicUrl,
     certificates: certificates?.ofTerminals,
   });
-  const broker = await reachBroker(options, terminals, store, certificates?.authority);
+  const broker = await reachBroker({
+    broker: config.broker,
+    terminals,
+    store,
+    authority: certificates?.authority,
+    clock,
+    random,
+    logger,
+  });
   starting.defer(() => broker.close());
   const revocations = new Rounds({
     every: LOOK_FOR_REVOCATIONS_EVERY,
@@ -283,81 +285,4 @@ async function certificatesOf(
   const { CertificateAuthority } = await import("./certificates/authority.ts");
   const authority = new CertificateAuthority({ keys, random });
   return { authority, ofTerminals: new TerminalCertificates({ store, authority, keys, url, clock }) };
-}
-
-interface ReachedBroker {
-  readonly url: string;
-  /** As terminals are told. */
-  readonly publicUrl: string;
-  /** The gateway's own. */
-  readonly credentials: MqttCredentials;
-  readonly revokedHeard?: (terminal: string) => void;
-  close(): Promise<void>;
-}
-
-/** The broker elsewhere that the config names, or one in this process, with credentials made up for this run. */
-async function reachBroker(
-  { config, clock, random, logger }: GatewayOptions,
-  terminals: Terminals,
-  store: Store,
-  authority: CertificateAuthority | undefined,
-): Promise<ReachedBroker> {
-  const { broker } = config;
-  if (broker.kind === "external") {
-    const { url, username, password, publicUrl = url } = broker;
-    const credentials = { username, password };
-    const cutOff = new CutOff({ url, credentials, clock, logger });
-    return {
-      url,
-      publicUrl,
-      credentials,
-      revokedHeard: (terminal) => cutOff.cut(terminal),
-      close: async () => cutOff.close(),
-    };
-  }
-  const credentials = { username: "gateway", password: Buffer.from(random.bytes(32)).toString("base64url") };
-  const embedded = await startEmbeddedBroker({
-    host: broker.host,
-    port: broker.port,
-    authenticate: (username, password) => terminals.authenticate(username, password),
-    gateway: credentials,
-    ...(broker.tls &&
-      authority && {
-        tls: {
-          ...broker.tls,
-          context: () =>
-            brokerContext({
-              authority,
-              store,
-              host: hostOf(broker.publicUrl ?? `mqtts://${broker.tls?.host}`),
-              now: clock.now(),
-            }),
-          mayConnect: (terminal: string) => terminals.mayConnect(terminal),
-        },
-      }),
-    logger,
-  });
-  const renewals = new Rounds({
-    every: RENEW_BROKER_CERTIFICATE_EVERY,
-    work: () => embedded.renewContext(),
-    failed: "the broker's certificate could not be renewed",
-    clock,
-    logger,
-  });
-  renewals.start();
-  terminals.onRevoked((terminal) => {
-    embedded.shutOut(terminal);
-    void embedded
-      .renewContext()
-      .catch((failure) => logger.error(whereabouts(failure), "a revocation is not in the list"));
-  });
-  return {
-    url: embedded.url,
-    publicUrl: broker.publicUrl ?? (broker.tls ? `mqtts://${broker.tls.host}:${embedded.tlsPort}` : embedded.url),
-    credentials,
-    async close() {
-      await renewals.close();
-      await embedded.close();
-    },
-  };
 }

@@ -31,6 +31,3 @@ export async function brokerContext({
     crl: authority.revocationList(await revokedCertificates(store, now), now, LIFETIME),
   };
 }
-
-/** Of a URL, and without the brackets of IPv6. */
-export const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, "");
