@@ -1,6 +1,7 @@
 import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { cpuSeconds } from "./grid.ts";
+import { speakInto } from "./spoken.ts";
 
 const RATE = 44_100;
 
@@ -147,7 +148,12 @@ const f2f: Sound = (signal, dice) =>
   });
 
 export const sounds = { noise, speech, music, hum, "random F2F": f2f } as const;
-export type SoundName = keyof typeof sounds;
+/** What needs a program beside Node. */
+export const spokenSounds = { "espeak-ng": (signal, dice) => speakInto(signal, RATE, dice) } as const satisfies Record<
+  string,
+  Sound
+>;
+export type SoundName = keyof typeof sounds | keyof typeof spokenSounds;
 
 export interface Heard {
   /** Swipes accepted: each is wrong. */
@@ -161,7 +167,7 @@ export interface Heard {
 export function soundOf(name: SoundName, seconds: number, seed: number): Float32Array {
   const dice = new Dice(seed);
   const signal = new Float32Array(seconds * RATE);
-  sounds[name](signal, dice);
+  ({ ...sounds, ...spokenSounds })[name](signal, dice);
   const hiss = dice.betweenOctaves(1e-5, 3e-3);
   for (let n = 0; n < signal.length; n++) signal[n] = Math.max(-1, Math.min(1, (signal[n] ?? 0) + hiss * dice.gauss()));
   return signal;

@@ -4,8 +4,9 @@ import { Worker } from "node:worker_threads";
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { conditions } from "./conditions.ts";
 import { cleanSpeed, type Outcome } from "./grid.ts";
-import { idleSpeed, type SoundName, sounds } from "./no-cards.ts";
+import { idleSpeed, type SoundName, sounds, spokenSounds } from "./no-cards.ts";
 import { asPicture, asTable, halfPoint, quantile, type Tally, wrongOf } from "./report.ts";
+import { addUp, runsIn } from "./tally.ts";
 import type { Done, Job } from "./worker.ts";
 
 const SOUND_SECONDS = 60;
@@ -13,12 +14,17 @@ const SOUND_SECONDS = 60;
 const BATCH = 4;
 const PROGRESS_MILLISECONDS = 30_000;
 
+const allSounds = { ...sounds, ...spokenSounds };
+
 const USAGE = `npm run bench -- waveform [options]
   --swipes N        of each condition and track (default 4)
   --tracks 2,1      which tracks
   --conditions x,y  those whose group or name contains one of these
   --seed S          (default 1)
   --noise-hours H   so many hours of each sound that holds no card
+  --sounds x,y      which of them (default all): ${Object.keys(allSounds).join(", ")};
+                    the last is Debian's package of that name, and only when asked for
+  --tally F.jsonl   adds the run to what runs with other seeds gave, and prints the sum: long runs in pieces
   --workers N       threads (default 1)
   --picture F.svg   draws the rates`;
 
@@ -35,6 +41,8 @@ export async function waveform(args: readonly string[]): Promise<void> {
       conditions: { type: "string", default: "" },
       seed: { type: "string", default: "1" },
       "noise-hours": { type: "string", default: "0" },
+      sounds: { type: "string", default: Object.keys(sounds).join(",") },
+      tally: { type: "string" },
       workers: { type: "string", default: "1" },
       picture: { type: "string" },
       help: { type: "boolean" },
@@ -55,6 +63,14 @@ export async function waveform(args: readonly string[]): Promise<void> {
     tracks.map((track) => ({ condition, track, outcomes: [] })),
   );
 
+  const heardSounds = values.sounds.split(",").filter((name): name is SoundName => Object.hasOwn(allSounds, name));
+  if (heardSounds.length !== values.sounds.split(",").length) throw new Error(`no such sound: ${values.sounds}`);
+  // What is measured, but for what changes nothing of it.
+  const run = JSON.stringify([seed, swipes, tracks, values.conditions, values["noise-hours"], values.sounds]);
+  if (values.tally && runsIn(values.tally).some((other) => other.run === run)) {
+    throw new Error(`${values.tally} has this run already: take another seed`);
+  }
+
   const jobs: Job[] = [];
   for (let n = 0; n < swipes; n++) {
     for (const { index } of chosen) {
@@ -63,14 +79,12 @@ export async function waveform(args: readonly string[]): Promise<void> {
   }
   const minutes = Math.ceil((Number(values["noise-hours"]) * 3600) / SOUND_SECONDS);
   for (let n = 0; n < minutes; n++) {
-    for (const sound of Object.keys(sounds) as SoundName[]) {
+    for (const sound of heardSounds) {
       jobs.push({ kind: "sound", sound, seconds: SOUND_SECONDS, seed: seed * 1_000_003 + n });
     }
   }
 
-  const heard = Object.fromEntries(
-    Object.keys(sounds).map((name) => [name, { seconds: 0, swipes: 0, failures: 0, taken: 0 }]),
-  );
+  const heard = Object.fromEntries(heardSounds.map((name) => [name, { seconds: 0, swipes: 0, failures: 0, taken: 0 }]));
   let count = 0;
   let wrong = 0;
   let told = performance.now();
@@ -138,6 +152,20 @@ export async function waveform(args: readonly string[]): Promise<void> {
         `${name}: ${(seconds / 3600).toFixed(2)} h, ${swipes} accepted, ${failures} refused, ${(seconds / taken).toFixed(0)} times real time`,
       );
     }
+  }
+  if (values.tally) {
+    const outcomes = tallies.flatMap((tally) => tally.outcomes);
+    say(
+      addUp(values.tally, {
+        run,
+        swipes: outcomes.length,
+        right: outcomes.filter(({ right }) => right).length,
+        wrong: wrongOf(outcomes),
+        sounds: Object.fromEntries(
+          Object.entries(heard).map(([name, { seconds, swipes }]) => [name, { seconds, accepted: swipes }]),
+        ),
+      }),
+    );
   }
   process.exitCode = wrong === 0 ? 0 : 1;
 }
