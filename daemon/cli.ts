@@ -204,10 +204,10 @@ function remark(text: string): string {
   return text;
 }
 
-const mayOpen = (path: string) =>
+const accessTo = (path: string) =>
   access(path, constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
+    () => "allowed" as const,
+    (error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? "missing" : "forbidden"),
   );
 
 async function doctor(flags: Flags & { json?: true }): Promise<void> {
@@ -216,7 +216,8 @@ async function doctor(flags: Flags & { json?: true }): Promise<void> {
     config,
     devices: () => systemDevices.list(),
     profiles: withBuiltIn(config.profiles),
-    mayOpen,
+    access: accessTo,
+    ...(process.getuid && { user: process.getuid() }),
     loadLibraries: async () => void (await Promise.all([import("node-hid"), import("usb")])),
     clock: systemClock,
     random: systemRandom,

@@ -366,7 +366,7 @@ export class StateFileInvalid extends failure("state_file_invalid", {
 export class StateFolderUnusable extends failure("state_folder_unusable", {
   what: "The daemon's state folder cannot be read or written.",
   means: "The daemon cannot keep its identity there.",
-  todo: "Make the folder belong to the daemon's user, or set stateDir to another.",
+  todo: "Run this as the daemon's user, or make the folder belong to it; on a full disk (ENOSPC) make room; or set stateDir to another folder.",
 }) {}
 
 export class IdentityMissing extends failure("identity_missing", {

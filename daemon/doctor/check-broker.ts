@@ -15,6 +15,23 @@ const PATIENCE = Seconds(8);
 const DAY = 86_400_000;
 const EXPIRES_SOON = 14;
 const subject = "broker";
+const LOOK_AROUND = "See that the network is up, and that a firewall lets this port through";
+/** By the error of getaddrinfo, connect or TLS. */
+const UNREACHED: readonly (readonly [causes: readonly string[], todo: string])[] = [
+  [
+    ["ENOTFOUND", "EAI_AGAIN"],
+    "No address is known for that name: see that the network is up (ip addr) and that names are found (getent hosts NAME)",
+  ],
+  [
+    ["ECONNREFUSED"],
+    "The machine is there and nothing listens at that port: have the broker's people see that it runs",
+  ],
+  [
+    ["ENETUNREACH", "EHOSTUNREACH"],
+    "This machine has no way there: see that its cable or wireless network is connected",
+  ],
+  [["ECONNRESET", "EPIPE"], "Something cut the connection off: a broker that expects TLS at this port, or a firewall"],
+];
 
 /** How the terminal gets to its broker: by its certificate where it has one. */
 export interface BrokerAccess extends Pick<Identity, "mqtt"> {
@@ -64,9 +81,9 @@ export async function checkUplink(
       const todo = "It was revoked, or enrolled anew elsewhere: enrol it again with a new token";
       return { findings: [{ subject, verdict: "bad", says: `${where} refuses this terminal`, todo }] };
     }
-    const cause = error instanceof Error && "code" in error ? ` (${error.code})` : "";
-    const todo = "See that the network is up, that the name is right, and that a firewall lets this port through";
-    return { findings: [{ subject, verdict: "bad", says: `${where} cannot be reached${cause}`, todo }] };
+    const cause = error instanceof Error && "code" in error ? String(error.code) : "no answer";
+    const [, todo] = UNREACHED.find(([causes]) => causes.includes(cause)) ?? [[], LOOK_AROUND];
+    return { findings: [{ subject, verdict: "bad", says: `${where} cannot be reached (${cause})`, todo }] };
   }
 }
 

@@ -5,12 +5,14 @@ import type { PluggedDevice } from "../readers/device-source.ts";
 import { matchedBy, recognise } from "../readers/profile-match.ts";
 import type { Finding } from "./finding.ts";
 
+export type Access = "allowed" | "forbidden" | "missing";
+
 export interface ReaderCheck {
   readonly devices: () => Promise<readonly PluggedDevice[]>;
   readonly profiles: readonly ReaderProfile[];
   readonly configured: DaemonConfig["readers"];
-  /** May this user read and write the device file? */
-  readonly mayOpen: (path: string) => Promise<boolean>;
+  /** Of a device file: may this user read and write it? */
+  readonly access: (path: string) => Promise<Access>;
   /** Loads what opens HID devices and keyboards. */
   readonly loadLibraries: () => Promise<void>;
 }
@@ -20,7 +22,7 @@ const RULES =
 
 /** What is plugged in, which profile fits and why, and whether it can be opened. */
 export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
-  const { devices, profiles, configured, mayOpen } = check;
+  const { devices, profiles, configured, access } = check;
   const plugged = await devices();
   const recognised = recognise(plugged, profiles);
   const findings = await Promise.all([
@@ -36,22 +38,36 @@ export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
       }
       const says = `${shown}: ${profile.name}${isBuiltIn(profile) ? "" : ", of the config"}, by its ${matchedBy(profile)}${isAsked(profile, device) ? ", and asked which format it sends" : ""}`;
       const file = fileOf(device);
-      if (await mayOpen(file)) return { subject, verdict: "good", says: `${says}; ${file} can be opened` };
+      if ((await access(file)) === "allowed") {
+        return { subject, verdict: "good", says: `${says}; ${file} can be opened` };
+      }
       return { subject, verdict: "bad", says: `${says}; ${file} may not be opened by this user`, todo: RULES };
     }),
-    ...configured
-      .flatMap((reader) => (reader.transport === "serial" ? [reader.path] : []))
-      .map(async (path): Promise<Finding> => {
-        const subject = "serial reader";
-        if (await mayOpen(path)) return { subject, verdict: "good", says: `${path} can be opened` };
-        const todo = "See that it is plugged in, that its path is right, and that this user is in the file's group";
-        return { subject, verdict: "bad", says: `${path} is not there, or may not be opened by this user`, todo };
-      }),
+    ...configured.flatMap((reader) => (reader.transport === "serial" ? [serialFinding(reader, access)] : [])),
   ]);
   if (recognised.length + configured.length > 0) return findings;
   const todo =
     "Plug one in. If it is, its model is not known: write a profile for it (hardware-docs/unknown-reader.md)";
   return [...findings, { subject: "reader", verdict: "bad", says: "none is plugged in, and none configured", todo }];
+}
+
+async function serialFinding(
+  { name, path }: Extract<DaemonConfig["readers"][number], { transport: "serial" }>,
+  access: ReaderCheck["access"],
+): Promise<Finding> {
+  const subject = "serial reader";
+  switch (await access(path)) {
+    case "allowed":
+      return { subject, verdict: "good", says: `${name}: ${path} can be opened` };
+    case "forbidden": {
+      const todo = `Put the daemon's user into the group of that file (ls -l ${path}; dialout as a rule), and start the daemon again`;
+      return { subject, verdict: "bad", says: `${name}: ${path} may not be opened by this user`, todo };
+    }
+    case "missing": {
+      const todo = "Plug it in, or correct its path in the config (ls -l /dev/serial/by-id names those that are there)";
+      return { subject, verdict: "bad", says: `${name}: there is no ${path}`, todo };
+    }
+  }
 }
 
 async function librariesFinding({ loadLibraries }: ReaderCheck): Promise<Finding> {

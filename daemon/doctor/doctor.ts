@@ -11,19 +11,22 @@ import { askStatus } from "./ask-status.ts";
 import { checkBrokerCertificate, checkUplink, type UplinkCheck } from "./check-broker.ts";
 import { checkCertificate } from "./check-certificate.ts";
 import { checkClock, clockKept } from "./check-clock.ts";
-import { checkDisk } from "./check-disk.ts";
+import { checkDisk, checkFolder } from "./check-disk.ts";
 import { checkInputs } from "./check-inputs.ts";
 import { checkReaders, type ReaderCheck } from "./check-readers.ts";
+import { textOf } from "./code-text.ts";
 import type { Finding } from "./finding.ts";
 
 export interface Examination extends Omit<ReaderCheck, "configured"> {
   readonly config: DaemonConfig;
   readonly clock: Clock;
   readonly random: Random;
+  /** Who looks, by number; absent where the system has none. */
+  readonly user?: number;
 }
 
 /** Looks at all that a terminal needs, whether or not its daemon runs. Changes nothing. */
-export async function examine({ config, clock, random, ...readers }: Examination): Promise<readonly Finding[]> {
+export async function examine({ config, clock, random, user, ...readers }: Examination): Promise<readonly Finding[]> {
   const { stateDir } = config;
   const identity = await looked("identity", () => loadIdentity(stateDir));
   const running = await looked("daemon", () => askStatus(config));
@@ -32,13 +35,14 @@ export async function examine({ config, clock, random, ...readers }: Examination
     identity.value && (await lookedAtUplink({ ...identity.value, kept: kept.value }, running.value, { clock, random }));
   return [
     identity.finding ?? { subject: "identity", verdict: "good", says: `enrolled as ${identity.value.terminal}` },
-    running.finding ? notRunning(running.finding, running.error) : daemonFinding(running.value),
+    ...(running.finding ? [notRunning(running.finding, running.error)] : daemonFindings(running.value)),
     ...(kept.finding ? [kept.finding] : []),
     ...(uplink?.findings ?? []),
     ...(await checkReaders({ ...readers, configured: config.readers })),
     ...(running.value ? [] : await checkInputs(config.readers.filter(isAudio), clock)),
     checkClock(await clockKept(), uplink?.clockOffset),
-    ...(identity.value ? [await checkDisk(stateDir)] : []),
+    ...(await checkFolder(stateDir, user)),
+    await checkDisk(stateDir),
   ];
 }
 
@@ -63,13 +67,18 @@ const notRunning = (finding: Finding, error: SwipewireError): Finding =>
     ? { ...finding, verdict: "doubtful" }
     : finding;
 
-function daemonFinding({ version, startedAt, step, readers }: TerminalStatus): Finding {
-  const subject = "daemon";
+const LOOK_UP = "Look the code up in the error table";
+
+function daemonFindings({ version, startedAt, step, readers }: TerminalStatus): Finding[] {
   const says = `version ${version} runs since ${startedAt}, at step ${step}`;
-  const kept = readers.filter(({ problem }) => problem !== undefined);
-  if (kept.length === 0) return { subject, verdict: "good", says };
-  const problems = kept.map(({ name, problem }) => `${name}: ${problem}`).join("; ");
-  return { subject, verdict: "bad", says: `${says}; ${problems}`, todo: "Look the codes up in the error table" };
+  return [{ subject: "daemon", verdict: "good", says }, ...readers.flatMap(readerFinding)];
+}
+
+function readerFinding({ name, problem }: TerminalStatus["readers"][number]): Finding[] {
+  if (problem === undefined) return [];
+  const text = textOf(problem);
+  const says = `${name}: ${text ? `${text.what} (${problem})` : problem}`;
+  return [{ subject: "reader", verdict: "bad", says, todo: text?.todo ?? LOOK_UP }];
 }
 
 async function lookedAtUplink(
@@ -85,7 +94,8 @@ async function lookedAtUplink(
     return { ...uplink, findings: [...uplink.findings, ...certificate] };
   }
   const { broker, gateway, problem, clockOffset } = running.uplink;
-  const todo = "See that the network is up and the broker runs; look the code up in the error table";
+  const text = problem === undefined ? undefined : textOf(problem);
+  const todo = text?.todo ?? "See that the network is up and the broker runs";
   const says = `not connected (${problem ?? "connecting"})`;
   if (!broker) return { findings: [{ subject: "broker", verdict: "bad", says, todo }, ...certificate] };
   const reached: Finding = { subject: "gateway", verdict: "good", says: "within reach" };

@@ -1,5 +1,6 @@
 import type { ReaderStatus, TerminalStatus } from "@swipewire/protocol/messages/terminal-status";
 import { clockOffsetText } from "../uplink/clock-offset.ts";
+import { textOf } from "./code-text.ts";
 
 /** The status as a person reads it, line by line. */
 export function statusText(status: TerminalStatus): string {
@@ -22,9 +23,11 @@ export function statusText(status: TerminalStatus): string {
 function readerLines(reader: ReaderStatus): string[] {
   const { name, family, port, connected, since, lastDisconnect, problem } = reader;
   const place = port !== undefined && !name.endsWith(port) ? `, port ${port}` : "";
+  const text = problem === undefined ? undefined : textOf(problem);
   const state = connected ? `connected since ${since}` : (problem ?? "not connected");
+  const advice = !connected && text ? [`    ${text.what} ${text.todo}`] : [];
   const last = lastDisconnect ? [`    last went at ${lastDisconnect.at}: ${lastDisconnect.reason}`] : [];
-  return [`  ${name} (${family}${place})`, `    ${state}`, ...recognitionLine(reader), ...last];
+  return [`  ${name} (${family}${place})`, `    ${state}`, ...advice, ...recognitionLine(reader), ...last];
 }
 
 const ASKED = {

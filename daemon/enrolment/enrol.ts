@@ -6,7 +6,7 @@ import { exportJWK, generateKeyPair } from "jose";
 import { EnrolmentAddressRefused, EnrolmentRefused, EnrolmentReplyInvalid, EnrolmentUnreachable } from "../errors.ts";
 import { forgetCertificate, keepCertificate } from "../state/certificate.ts";
 import { type Identity, saveIdentity } from "../state/identity.ts";
-import { makeFolder } from "../state/private-file.ts";
+import { makeRoom } from "../state/private-file.ts";
 import { flawOf } from "./certificate-flaws.ts";
 import type { CertificateKey } from "./certificate-request.ts";
 
@@ -41,7 +41,7 @@ export interface Enrolled {
 export async function enrol({ gateway, token, name, stateDir }: EnrolmentOptions): Promise<Enrolled> {
   const address = enrolmentAddress(gateway, "v1/terminals");
   // Before the token is spent: can what comes back be kept?
-  await makeFolder(stateDir);
+  await makeRoom(stateDir);
 
   const { privateKey } = await generateKeyPair("Ed25519", { extractable: true });
   const { x, d } = await exportJWK(privateKey);

@@ -1,5 +1,5 @@
 import { access, constants, mkdir, open, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { StateFileExposed, StateFolderUnusable } from "../errors.ts";
 
@@ -44,6 +44,23 @@ export async function removePrivateFile(path: string): Promise<void> {
     await rm(path, { force: true });
   } catch (error) {
     throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
+  }
+}
+
+/** Bytes. An identity with its keys and certificates is smaller. */
+const ROOM = 65_536;
+
+/**
+ * Makes sure that a file can be kept in a folder, by writing one and taking it away again: a full disk takes no more.
+ * @throws StateFolderUnusable
+ */
+export async function makeRoom(folder: string): Promise<void> {
+  await makeFolder(folder);
+  const trial = join(folder, ".room");
+  try {
+    await writePrivateFile(trial, " ".repeat(ROOM));
+  } finally {
+    await removePrivateFile(trial);
   }
 }
 

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -111,4 +113,34 @@ t.test("runs until SIGTERM, and is offline before it ends", async (t) => {
   t.match(lines.at(-1), { frames: {}, messages: {}, msg: /daemon stopped/ });
   t.notMatch(stdout, PASSWORD);
   t.notMatch(stdout, d);
+});
+
+t.test("on a disk that is full no token is spent", async (t) => {
+  const folder = stateFolder(t);
+  let asked = 0;
+  const server = createServer((_request, reply) => {
+    asked++;
+    reply.writeHead(404).end();
+  }).listen(0, "127.0.0.1");
+  t.teardown(() => server.close());
+  await once(server, "listening");
+  const gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const enrol = ["enrol", "--gateway", gateway, "--token", "0123456789abcdefghijkl", "--name", "Counter"];
+  // A disk of 32 KB that only the program sees.
+  const small = 'mount -t tmpfs -o size=32k tmpfs "$0" && exec "$@"';
+  const program = ["--map-root-user", "--mount", "sh", "-c", small, folder, process.execPath, BIN, ...enrol];
+  const env = { ...process.env, SWIPEWIRE_DAEMON_STATE_DIR: folder };
+  const child = spawn("unshare", program, { env, stdio: ["ignore", "ignore", "pipe"] });
+  let stderr = "";
+  child.stderr.on("data", (piece) => {
+    stderr += piece;
+  });
+  const [status] = await once(child, "close");
+  t.equal(status, 1);
+  t.match(stderr, /^The daemon's state folder cannot be read or written\. \(.*: ENOSPC\)\n/);
+  t.equal(asked, 0);
+  const room = await start(t, enrol, { SWIPEWIRE_DAEMON_STATE_DIR: folder }).ended;
+  t.match(room.stderr, /^The gateway refused/);
+  t.strictSame(readdirSync(folder), [], "the trial is gone");
+  t.equal(asked, 1);
 });

@@ -43,7 +43,7 @@ t.test("a terminal's clock is compared with the gateway's, while its daemon runs
         },
         devices: async () => [],
         profiles: [],
-        mayOpen: async () => true,
+        access: async () => "allowed",
         loadLibraries: async () => {},
         ...own,
       });

@@ -4,13 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DaemonConfig } from "@swipewire/daemon/config/config-schema";
 import { checkClock } from "@swipewire/daemon/doctor/check-clock";
+import { checkDisk, checkFolder } from "@swipewire/daemon/doctor/check-disk";
 import { examine } from "@swipewire/daemon/doctor/doctor";
 import { type Finding, findingsText } from "@swipewire/daemon/doctor/finding";
+import { statusText } from "@swipewire/daemon/doctor/status-text";
+import { ReaderNotOpened } from "@swipewire/daemon/errors";
 import type { PluggedDevice } from "@swipewire/daemon/readers/device-source";
 import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
 import { keepCertificate } from "@swipewire/daemon/state/certificate";
 import { type Identity, saveIdentity } from "@swipewire/daemon/state/identity";
 import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
+import type { ReaderListener } from "@swipewire/daemon/transports/reader-transport";
 import { systemRandom } from "@swipewire/protocol/random";
 import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { type Clock, Seconds, systemClock } from "@swipewire/protocol/time";
@@ -43,6 +47,18 @@ const keyboard: PluggedDevice = {
 const mouse: PluggedDevice = { ...magtek, address: "/dev/hidraw0", vendorId: 0x046d, productId: 0xc077, port: "1-4" };
 const standard: PluggedDevice = { ...mouse, address: "/dev/hidraw5", usagePage: 0x8e, port: "1-5" };
 
+/** A reader that is there and cannot be opened. */
+class ShutReader extends InProcessTransport {
+  constructor() {
+    super({ family: "ascii", name: "door" });
+  }
+
+  override open(listener: ReaderListener): void {
+    super.open(listener);
+    listener.unavailable(new ReaderNotOpened());
+  }
+}
+
 async function folder(t: Test, identity?: Pick<Identity, "terminal" | "mqtt">): Promise<string> {
   const path = mkdtempSync(join(tmpdir(), "swipewire-doctor-"));
   t.teardown(() => rmSync(path, { recursive: true }));
@@ -55,6 +71,9 @@ async function folder(t: Test, identity?: Pick<Identity, "terminal" | "mqtt">): 
   }
   return path;
 }
+
+/** A path where there is nothing. */
+const GONE = "/dev/ttyUSB8";
 
 const configFor = (stateDir: string, more: Partial<DaemonConfig> = {}): DaemonConfig => ({
   stateDir,
@@ -76,7 +95,8 @@ const look = (
     config,
     devices: async () => devices,
     profiles: withBuiltIn(config.profiles),
-    mayOpen: async (path) => !shut.includes(path),
+    access: async (path) => (shut.includes(path) ? "forbidden" : path === GONE ? "missing" : "allowed"),
+    ...(process.getuid && { user: process.getuid() }),
     loadLibraries,
     clock,
     random: systemRandom,
@@ -131,6 +151,7 @@ t.test("each thing that is wrong is said, with what to do", async (t) => {
   const config = configFor(await folder(t, { terminal: TERMINAL, mqtt: refused }), {
     readers: [
       { transport: "serial", name: "counter", path: "/dev/ttyUSB9", baudRate: 9600, family: "ascii" },
+      { transport: "serial", name: "door", path: GONE, baudRate: 9600, family: "ascii" },
       { transport: "audio", name: "jack", source: "hw:CARD=Nowhere", channels: 1 },
     ],
   });
@@ -138,7 +159,10 @@ t.test("each thing that is wrong is said, with what to do", async (t) => {
   const findings = await look(config, [magtek], shut, () => Promise.reject(new Error("no libudev.so.1")));
   t.match(of(findings, "broker"), [{ verdict: "bad", says: /refuses this terminal/, todo: /enrol it again/ }]);
   t.match(of(findings, "usb 0801:0011"), [{ verdict: "bad", todo: /udev-rules/ }]);
-  t.match(of(findings, "serial reader"), [{ verdict: "bad", says: /ttyUSB9/ }]);
+  t.match(of(findings, "serial reader"), [
+    { verdict: "bad", says: /^counter: \/dev\/ttyUSB9 may not be opened/, todo: /group of that file/ },
+    { verdict: "bad", says: /^door: there is no \/dev\/ttyUSB8/, todo: /by-id/ },
+  ]);
   // Without arecord, or without the card.
   t.match(of(findings, "sound input"), [{ verdict: "bad", says: /^jack: / }]);
   t.match(of(findings, "usb libraries"), [{ verdict: "doubtful", todo: /libudev1/ }]);
@@ -148,7 +172,12 @@ t.test("each thing that is wrong is said, with what to do", async (t) => {
 
   await broker.kill();
   const away = await look(config);
-  t.match(of(away, "broker"), [{ verdict: "bad", says: /cannot be reached \(ECONNREFUSED\)/ }]);
+  t.match(of(away, "broker"), [
+    { verdict: "bad", says: /cannot be reached \(ECONNREFUSED\)/, todo: /nothing listens at that port/ },
+  ]);
+  const nameless = { ...refused, url: "mqtt://no-such-broker.invalid:1883" };
+  const lost = await look(configFor(await folder(t, { terminal: TERMINAL, mqtt: nameless })));
+  t.match(of(lost, "broker"), [{ verdict: "bad", says: /\((ENOTFOUND|EAI_AGAIN)\)/, todo: /names are found/ }]);
 });
 
 t.test("a certificate that is not this terminal's, or that others may read, is said", async (t) => {
@@ -187,6 +216,34 @@ t.test("a running terminal is asked, and its connection left alone", async (t) =
   t.match(of(await look(config), "gateway"), [{ verdict: "bad", says: /out of reach/ }]);
   await broker.kill();
   t.match(of(await look(config), "broker"), [{ verdict: "bad", says: /uplink_broker_unreachable/ }]);
+});
+
+t.test("a state folder that is another user's", async (t) => {
+  const path = await folder(t);
+  t.match(of(await look(configFor(path)), "state folder"), []);
+  const own = process.getuid?.() ?? 0;
+  const [finding] = await checkFolder(path, own + 1);
+  t.match(finding, { verdict: "doubtful", says: /another user/, todo: /runuser -u swipewire/ });
+  t.strictSame(await checkFolder(join(path, "not yet"), own), [], "enrolment makes it");
+  t.match(await checkDisk(join(path, "not", "yet")), { says: /MB free/ });
+  // On the kernel's own file system nobody makes anything.
+  const nowhere = await checkFolder("/proc/self", own);
+  if (own !== 0) t.match(nowhere, [{ verdict: "bad", says: /may not be written/, todo: /chown/ }]);
+});
+
+t.test("a reader that a running daemon cannot read is told with what to do", async (t) => {
+  const shut = new ShutReader();
+  const { daemon, stateDir, until } = await startTerminal(t, [shut]);
+  await until(({ gateway }) => gateway);
+  const localApi = { port: Number(new URL(daemon.localApi.url).port), allowedOrigins: [] };
+  const findings = await look(configFor(stateDir, { localApi }));
+  t.match(of(findings, "reader"), [
+    { verdict: "bad", says: /^door: A reader could not be opened\. \(reader_not_opened\)/, todo: /group dialout/ },
+  ]);
+  t.match(
+    statusText(daemon.status()),
+    /door \(ascii\)\n {4}reader_not_opened\n {4}A reader could not be opened\. Check/,
+  );
 });
 
 t.test("a gateway behind its broker that is not there, or does not answer", async (t) => {
