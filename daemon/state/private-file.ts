@@ -1,9 +1,9 @@
-import { access, constants, mkdir, open, rm } from "node:fs/promises";
+import { access, chown, constants, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { StateFileExposed, StateFolderUnusable } from "../errors.ts";
 
 const OTHERS = 0o077;
+let drafts = 0;
 
 const errnoOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "unknown");
 
@@ -26,14 +26,20 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
 }
 
 /**
- * Writes a file, whole or not at all, that only its owner may read.
+ * Writes a file, whole or not at all, that only its owner may read; who owns one that was there before owns it still.
  * @throws StateFolderUnusable
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await makeFolder(dirname(path));
+  const draft = `${path}.${process.pid}.${++drafts}`;
   try {
-    await writeFileAtomic(path, text, { mode: 0o600 });
+    await rm(draft, { force: true });
+    await writeFile(draft, text, { mode: 0o600, flag: "wx", flush: true });
+    const before = await stat(path).catch((): undefined => undefined);
+    if (before && process.getuid?.() === 0) await chown(draft, before.uid, before.gid);
+    await rename(draft, path);
   } catch (error) {
+    await rm(draft, { force: true });
     throw new StateFolderUnusable({ detail: `${path}: ${errnoOf(error)}` });
   }
 }
