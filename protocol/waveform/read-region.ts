@@ -86,8 +86,9 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
   const readStretch = (from: number, to: number) => {
     const vote: Vote = (voter, runs) => {
       for (const run of runs) {
+        // What is read on into the quiet may end beyond the stretch, in another swipe.
         for (const places of [run.edges, run.middles])
-          for (const n of places.keys()) places[n] = (places[n] as number) + from;
+          for (const n of places.keys()) places[n] = Math.max(from, Math.min(to, (places[n] as number) + from));
         if (!run.margins) note(run, trace);
         const reads = readBits(run);
         observe?.(voter, run, reads);
@@ -184,7 +185,7 @@ function loudStretch(
       const before = Math.max(0, ...known.map(({ to }) => to).filter((to) => to <= from));
       const behind = Math.min(signal.length, ...known.map(({ from }) => from).filter((other) => other >= at));
       const around = AROUND_SECONDS * sampleRate;
-      return { from: Math.floor(Math.max(before, from - around)), to: Math.ceil(Math.min(behind, at + around)) };
+      return { from: Math.ceil(Math.max(before, from - around)), to: Math.floor(Math.min(behind, at + around)) };
     }
     from = -1;
   }

@@ -155,14 +155,19 @@ t.test("two swipes close together are two", async (t) => {
 });
 
 t.test("of two swipes close together the harder one is read as well", async (t) => {
-  for (const order of ["easy first", "hard first"]) {
-    const easy = signalOf("unionpay-debit", 2, 23, { before: 0.03, after: 0.03 });
-    const hard = signalOf("unionpay-debit", 1, 24, { before: 0.03, after: 0.03, head: { pulseWidth: 0.15 } });
-    const decoder = new WaveformDecoder({ sampleRate: RATE });
-    const parts = [swipeNoise(0.3), ...(order === "easy first" ? [easy, hard] : [hard, easy]), swipeNoise(0.3)];
-    const read = told([...parts.flatMap((part) => decoder.push(part)), ...decoder.flush()]);
-    const expected = [[`2 forward ${TRACK_2}`], [`1 forward ${TRACK_1}`]];
-    t.strictSame(read, order === "easy first" ? expected : expected.reverse(), order);
+  const harder = { blurred: { head: { pulseWidth: 0.15 } }, noisy: { line: { snr: 6 } } };
+  for (const [name, changes] of Object.entries(harder)) {
+    for (const order of ["easy first", "hard first"]) {
+      for (const seed of [24, 34, 44]) {
+        const easy = signalOf("unionpay-debit", 2, seed - 1, { before: 0.03, after: 0.03 });
+        const hard = signalOf("unionpay-debit", 1, seed, { before: 0.03, after: 0.03, ...changes });
+        const decoder = new WaveformDecoder({ sampleRate: RATE });
+        const parts = [swipeNoise(0.3), ...(order === "easy first" ? [easy, hard] : [hard, easy]), swipeNoise(0.3)];
+        const read = told([...parts.flatMap((part) => decoder.push(part)), ...decoder.flush()]);
+        const expected = [[`2 forward ${TRACK_2}`], [`1 forward ${TRACK_1}`]];
+        t.strictSame(read, order === "easy first" ? expected : expected.reverse(), `${name}, ${order}, ${seed}`);
+      }
+    }
   }
 });
 
