@@ -492,7 +492,7 @@ export class ModemFrameCut extends failure("modem_frame_cut", {
 }) {}
 
 export class ModemMessageInvalid extends failure("modem_message_invalid", {
-  what: "A whole frame arrived over the sound input, but it holds no message of the framed modem.",
+  what: "A whole frame of a reader arrived, but it holds no message of the framed modem or the native frame.",
   means: "It was dropped. The reader speaks another version, or its firmware is at fault.",
-  todo: "Bring the reader's firmware to what hardware-docs/framed-modem.md specifies.",
+  todo: "Bring the reader's firmware to what hardware-docs/framed-modem.md and native-frame.md specify.",
 }) {}

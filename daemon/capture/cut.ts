@@ -13,7 +13,7 @@ const AFTER = 0.5;
 export function cutToSwipes(reader: AudioReader, { pieces }: Pick<Recording, "pieces">): Recording {
   const { sampleRate, channels, baud } = reader;
   const format = { sampleRate, channels };
-  const decoder = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud }, () => {});
+  const decoder = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud });
   const samples = samplesOf(pieces);
   const heard = [...decoder.push(samples), ...decoder.flush()];
   decoder.wipe();

@@ -113,23 +113,24 @@ export class Tapes {
   }
 
   serial(options: SerialOptions): SerialTransport {
-    const { family, baudRate, told, port: make = serialPort } = options;
+    const { family, framing, baudRate, told, port: make = serialPort } = options;
+    const line = { transport: "serial", baudRate, ...(framing && { framing }) } as const;
     let tape: Tape | undefined;
     return new SerialTransport({
       ...options,
       told: (asked) => {
         // Its answers are none of what it sends by itself.
         tape?.clear();
-        if (asked.outcome === "answered") tape?.is({ transport: "serial", family: asked.family, baudRate });
+        if (asked.outcome === "answered") tape?.is({ ...line, family: asked.family });
         told?.(asked);
       },
       port: (settings) => {
-        const line = make(settings);
-        const opened = this.#tape({ transport: "serial", family, baudRate });
+        const port = make(settings);
+        const opened = this.#tape({ ...line, family });
         tape = opened;
         // Before the transport, which overwrites what it has read.
-        line.on("data", (bytes: Uint8Array) => opened.add(bytes));
-        return line;
+        port.on("data", (bytes: Uint8Array) => opened.add(bytes));
+        return port;
       },
     });
   }

@@ -1,6 +1,6 @@
 import { readerFamilyNames } from "@swipewire/protocol/readers/families";
 import { streamFamilyNames } from "@swipewire/protocol/readers/frame-streams";
-import { ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import { READER_FRAMINGS, ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { bauds } from "@swipewire/protocol/waveform/modem/modem-line";
 import Type from "typebox";
 
@@ -16,8 +16,11 @@ const SerialReader = Type.Object(
       default: "ascii",
       description: `what the reader sends: ${streamFamilyNames.join(", ")}`,
     }),
+    framing: Type.Optional(
+      Type.Enum([...READER_FRAMINGS], { description: `what its frames come in: ${READER_FRAMINGS.join(", ")}` }),
+    ),
   },
-  { additionalProperties: false, description: "an object with transport, name, path, baudRate and family" },
+  { additionalProperties: false, description: "an object with transport, name, path, baudRate, family and framing" },
 );
 
 /** One of ALSA's by its name. What has none, as `default`, may be another one tomorrow. */

@@ -17,8 +17,9 @@ export function profileTable(profiles: readonly ReaderProfile[]): string {
 }
 
 function cellsOf(profile: ReaderProfile): string[] {
-  const { vendorId = "any", productId = "any", usagePage = "any", family, name, quirks } = profile;
-  const more = quirks.length > 0 ? ` (${quirks.join(", ")})` : "";
+  const { vendorId = "any", productId = "any", usagePage = "any", family, name, framing, quirks } = profile;
+  const said = [...(framing ? [`${framing} framing`] : []), ...quirks];
+  const more = said.length > 0 ? ` (${said.join(", ")})` : "";
   const from = isBuiltIn(profile) ? "built in" : "config";
   return [vendorId, productId, usagePage, facesOf(profile).join("/"), family, from, name + more];
 }

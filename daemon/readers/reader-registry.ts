@@ -199,7 +199,8 @@ export class ReaderRegistry implements ReaderFinder {
     const question = questionOf(profile, shownAs);
     if (shownAs === "serial") {
       const baudRate = profile.baudRate ?? FACTORY_BAUD_RATE;
-      const asking = question && { question, told };
+      const { framing } = profile;
+      const asking = framing ? { framing, told } : question && { question, told };
       return serial({ path: address, baudRate, name, family: streamed(family), clock, random, ...asking });
     }
     const codec = family === "hid-msr" ? hidMsr(reportDescriptor ?? new Uint8Array()) : readerFamilies[family];

@@ -5,23 +5,28 @@ import type { ModemLine } from "@swipewire/protocol/waveform/modem/modem-line";
 import { type ReaderMessage, readReaderMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import type { Heard, SoundReader } from "./audio-sound.ts";
 
+/** Who is told of what a reader says, and of what could not be read. */
+export interface ModemEar {
+  hear(message: ReaderMessage): void;
+  missed(): void;
+}
+
+const NOBODY: ModemEar = { hear: () => {}, missed: () => {} };
+
 /** A reader with the framed modem, on the first channel. */
 export class ModemReader implements SoundReader {
   readonly #decoder: ModemDecoder;
   readonly #channels: number;
-  readonly #hear: (message: ReaderMessage) => void;
+  readonly #host: ModemEar;
 
   /**
-   * @param hear all that the reader says; the frame of a swipe is not the hearer's
+   * @param host hears all that the reader says; the frame of a swipe is not its own. Absent where nobody arms the reader
    * @throws ModemInput
    */
-  constructor(
-    { channels, ...line }: ModemLine & { readonly channels: number },
-    hear: (message: ReaderMessage) => void,
-  ) {
+  constructor({ channels, ...line }: ModemLine & { readonly channels: number }, host: ModemEar = NOBODY) {
     this.#decoder = new ModemDecoder(line);
     this.#channels = channels;
-    this.#hear = hear;
+    this.#host = host;
   }
 
   push(samples: Int16Array): Heard[] {
@@ -43,11 +48,14 @@ export class ModemReader implements SoundReader {
   #heard(events: readonly ModemEvent[]): Heard[] {
     return events.flatMap((event): Heard[] => {
       const extent = { start: event.start, end: event.end, tellsGain: true };
-      if (event.kind === "failure") return [{ event: { failure: event.failure }, ...extent }];
+      if (event.kind === "failure") {
+        this.#host.missed();
+        return [{ event: { failure: event.failure }, ...extent }];
+      }
       try {
         const message = readReaderMessage(event);
         if (!message) return [];
-        this.#hear(message);
+        this.#host.hear(message);
         if (message.type !== "reader-frame") return [];
         using frame = message.frame;
         return [{ event: { frame: frame.use((bytes) => Uint8Array.from(bytes)) }, ...extent }];

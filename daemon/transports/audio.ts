@@ -5,12 +5,11 @@ import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import type { Clock } from "@swipewire/protocol/time";
 import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
-import type { ReaderMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import { type AudioInput, isInputPresent, openCapture } from "./audio-capture.ts";
 import { HeadReader } from "./audio-head.ts";
 import { ModemHost } from "./audio-host.ts";
 import { InputLevel } from "./audio-level.ts";
-import { ModemReader } from "./audio-modem.ts";
+import { type ModemEar, ModemReader } from "./audio-modem.ts";
 import { openPlayback } from "./audio-playback.ts";
 import type { Heard, SoundReader } from "./audio-sound.ts";
 import type { ReaderTransport } from "./reader-transport.ts";
@@ -44,7 +43,7 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
   const { name, family = "ascii", baud, output, record: capture = openCapture, clock, random, ...input } = options;
   const line = baud === undefined || output === undefined ? undefined : { sampleRate: OUTPUT_RATE, baud };
   const host = line && new ModemHost(line, clock);
-  const frames = new SampledFrames(options, (message) => host?.hear(message));
+  const frames = new SampledFrames(options, host);
   return new ReportTransport({
     name,
     codec: readerFamilies[family],
@@ -76,18 +75,15 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
 /** Pieces of samples in, frames out. */
 class SampledFrames implements ReportFrames {
   readonly #options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">;
-  readonly #hear: (message: ReaderMessage) => void;
+  readonly #host: ModemEar | undefined;
   #reader: SoundReader | undefined;
   #level: InputLevel | undefined;
   /** Bytes of a frame of samples that was cut. */
   #rest = new Uint8Array();
 
-  constructor(
-    options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">,
-    hear: (message: ReaderMessage) => void,
-  ) {
+  constructor(options: Pick<AudioOptions, "name" | "channels" | "baud" | "warn">, host: ModemEar | undefined) {
     this.#options = options;
-    this.#hear = hear;
+    this.#host = host;
   }
 
   /** @throws WaveformInput | ModemInput */
@@ -95,7 +91,7 @@ class SampledFrames implements ReportFrames {
     this.wipe();
     const { name, channels, baud, warn } = this.#options;
     const format = { sampleRate, channels };
-    this.#reader = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud }, this.#hear);
+    this.#reader = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud }, this.#host);
     this.#level = new InputLevel(name, sampleRate, warn);
   }
 

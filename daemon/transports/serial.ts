@@ -7,13 +7,15 @@ import type { Random } from "@swipewire/protocol/random";
 import { readerFamilies } from "@swipewire/protocol/readers/families";
 import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import { frameStream, type StreamFamily } from "@swipewire/protocol/readers/frame-streams";
+import type { ReaderFraming } from "@swipewire/protocol/readers/profiles";
 import type { ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
-import type { ReaderQuestion } from "@swipewire/protocol/readers/reader-questions";
+import { nativeIdentity, type ReaderQuestion } from "@swipewire/protocol/readers/reader-questions";
 import { type Clock, Millis, Seconds, type Timer } from "@swipewire/protocol/time";
 import { ReaderLineTooLong, ReaderNotOpened } from "../errors.ts";
 import { type Asked, askReader } from "./ask-reader.ts";
 import { Isolation } from "./isolation.ts";
 import { LineSplitter } from "./line-splitter.ts";
+import { NativeLink } from "./native-link.ts";
 import type { ReaderListener, ReaderTransport } from "./reader-transport.ts";
 import { SerialAnswers } from "./serial-answers.ts";
 import { serialPort } from "./serial-port.ts";
@@ -39,7 +41,9 @@ export interface SerialOptions {
   readonly name: string;
   /** What the reader sends, or is taken to send where it is asked and does not answer. */
   readonly family: StreamFamily;
-  /** Asked each time the port was opened. */
+  /** Its frames come in Swipewire's own, with messages both ways; bare where it is absent. */
+  readonly framing?: ReaderFraming;
+  /** Asked each time the port was opened; a reader with the native frame is asked who it is. */
   readonly question?: ReaderQuestion;
   /** What came of asking. */
   readonly told?: (asked: Asked) => void;
@@ -107,7 +111,8 @@ export class SerialTransport implements ReaderTransport {
   }
 
   #tryOpen(): void {
-    const { path, baudRate, question, port: make = serialPort } = this.#options;
+    const { path, baudRate, family, framing, port: make = serialPort } = this.#options;
+    const question = framing === "native" ? nativeIdentity(family) : this.#options.question;
     const port = make({ path, baudRate, autoOpen: false });
     this.#port = port;
     // Without a listener for data the package reports no close either. Errors are followed by a close.
@@ -164,6 +169,7 @@ export class SerialTransport implements ReaderTransport {
   /** @returns what forgets the line or frame that was begun */
   #take(port: SerialLine): () => void {
     const family = this.#family;
+    if (this.#options.framing === "native") return this.#takeNative(port);
     return family === "ascii" ? this.#takeLines(port) : this.#takeFrames(port, family);
   }
 
@@ -198,6 +204,19 @@ export class SerialTransport implements ReaderTransport {
   /** @returns what forgets the line or frame that was begun */
   #takeFrames(port: SerialLine, family: StreamFamily): () => void {
     const stream = frameStream(family);
+    this.#takeFrom(port, stream);
+    return () => stream.wipe();
+  }
+
+  /** @returns as {@link #takeFrames} */
+  #takeNative(port: SerialLine): () => void {
+    const link = new NativeLink((bytes) => void port.write(Buffer.from(bytes)), this.#options.clock);
+    this.#takeFrom(port, link);
+    link.begin();
+    return () => link.end();
+  }
+
+  #takeFrom(port: SerialLine, stream: Pick<NativeLink, "push" | "flush">): void {
     const tell = (events: readonly StreamEvent[]) => {
       for (const { frame, failure } of events) {
         // One of those before may have been too much, and the reader was let go of.
@@ -211,7 +230,6 @@ export class SerialTransport implements ReaderTransport {
       piece.fill(0);
       this.#afterCutOff(() => tell(stream.flush()));
     });
-    return () => stream.wipe();
   }
 
   #afterCutOff(action: () => void): void {

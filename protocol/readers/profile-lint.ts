@@ -64,6 +64,12 @@ function problemsOf(profile: ReaderProfile): OwnProblem[] {
       text: `only a serial reader has one, and this one is shown as ${facesOf(profile).join(" or ")}; leave it out`,
     });
   }
+  if (profile.framing !== undefined && shownAs !== "serial") {
+    problems.push({
+      field: "framing",
+      text: 'only a serial reader has one; give "shownAs": "serial", or leave it out',
+    });
+  }
   for (const quirk of profile.quirks) {
     const of = FAMILY_OF_QUIRK[quirk];
     if (of !== undefined && of !== family) {

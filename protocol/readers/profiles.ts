@@ -27,6 +27,11 @@ export const FACES: Readonly<Record<ReaderFamily, readonly Face[]>> = {
   ascii: ["keyboard", "serial"],
 };
 
+/** Swipewire's own frame on a serial port, which carries those of a family and messages both ways: `native-frame.ts`. */
+export const READER_FRAMINGS = ["native"] as const;
+/** One of {@link READER_FRAMINGS}. */
+export type ReaderFraming = (typeof READER_FRAMINGS)[number];
+
 const FAMILIES = Object.keys(FACES) as readonly ReaderFamily[];
 const QUIRKS = Object.keys(READER_QUIRKS) as readonly ReaderQuirk[];
 
@@ -52,6 +57,12 @@ export const ReaderProfile = Type.Object(
     family: Type.Enum(FAMILIES, { description: `what the reader sends: ${FAMILIES.join(", ")}` }),
     baudRate: Type.Optional(
       Type.Integer({ minimum: 300, maximum: 921_600, description: "of a serial reader: an integer, 300 to 921600" }),
+    ),
+    /** Absent where frames come bare. */
+    framing: Type.Optional(
+      Type.Enum([...READER_FRAMINGS], {
+        description: `what a serial reader's frames come in: ${READER_FRAMINGS.join(", ")}`,
+      }),
     ),
     quirks: Type.Array(Type.Enum(QUIRKS, { description: `a quirk: ${QUIRKS.join(", ")}` }), {
       uniqueItems: true,

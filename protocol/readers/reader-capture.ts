@@ -4,7 +4,7 @@ import { reader } from "../messages/parse.ts";
 import { bauds } from "../waveform/modem/modem-line.ts";
 import { readerFamilyNames } from "./families.ts";
 import { streamFamilyNames } from "./frame-streams.ts";
-import { ReaderProfile } from "./profiles.ts";
+import { READER_FRAMINGS, ReaderProfile } from "./profiles.ts";
 
 /*
  * What a reader sent while a test card was drawn, as a file: enough to send it through the same decoders again on another
@@ -34,6 +34,7 @@ export const CapturedUsbReader = strict({
 export const CapturedSerialReader = strict({
   transport: Type.Literal("serial"),
   family: Type.Enum([...streamFamilyNames]),
+  framing: Type.Optional(Type.Enum([...READER_FRAMINGS])),
   baudRate: Type.Integer({ minimum: 300, maximum: 921_600 }),
 });
 

@@ -1,20 +1,25 @@
 import { ReaderCommandMalformed, ReaderCommandRefused } from "../errors.ts";
+import { encodeModemMessage, IDENTITY, readReaderMessage } from "../waveform/modem/modem-message.ts";
 import type { StreamFamily } from "./frame-streams.ts";
 import { SECURITY_LEVEL_FUNCTION, securityLevelOf } from "./idtech-commands/encryption.ts";
 import { isWholeResponse } from "./idtech-commands/message.ts";
 import { review } from "./idtech-commands/review.ts";
 import { getProperty } from "./magtek-commands/get-property.ts";
 import { getSecurityLevel } from "./magtek-commands/security-level.ts";
+import { encodeNativeFrame, NativeStream } from "./native-frame.ts";
 import type { Face, ReaderProfile, ReaderQuirk } from "./profiles.ts";
 
 /*
  * Models whose ids leave two families open are asked which one they send. Nothing that a question asks changes the reader.
  */
 
+/** Characters. */
+const LONGEST_SAID = 80;
+
 /** What a reader's answers come to. */
 export interface ReaderAnswer {
   readonly family: StreamFamily;
-  /** For people: what it said of itself. */
+  /** For people: what it said of itself, printable ASCII, up to 80 characters. */
   readonly says: string;
 }
 
@@ -29,7 +34,7 @@ export interface ReaderQuestion {
   isWhole(response: Uint8Array): boolean;
   /**
    * Its `next` takes responses as they travel.
-   * @throws ReaderCommandMalformed | ReaderCommandRefused | ReaderFrameLrc out of `next`, when an answer tells nothing
+   * @throws ReaderCommandMalformed | ReaderCommandRefused | ReaderFrameLrc | ModemMessageInvalid out of `next`, when an answer tells nothing
    */
   begin(): ReaderInterview;
 }
@@ -77,6 +82,36 @@ const idtechSecurityLevel: ReaderQuestion = {
     return { family: isClear ? "ascii" : "idtech", says: `security level: ${level}` };
   },
 };
+
+/** Of the question, before the reader is armed under those that follow. */
+const IDENTIFY = 0;
+
+/**
+ * Who a reader with the native frame is.
+ * @param family of the frames that it sends in it
+ */
+export const nativeIdentity = (family: StreamFamily): ReaderQuestion => ({
+  face: "serial",
+  isWhole(response) {
+    const begin = response.findIndex((byte) => byte !== 0);
+    return begin >= 0 && response.includes(0, begin);
+  },
+  *begin() {
+    const { messageKind, payload } = encodeModemMessage({ type: "identify", sequence: IDENTIFY });
+    const response = yield encodeNativeFrame(messageKind, payload);
+    for (const { frame } of new NativeStream().push(response)) {
+      if (frame?.messageKind !== IDENTITY) {
+        frame?.payload.wipe();
+        continue;
+      }
+      const message = readReaderMessage(frame);
+      if (message?.type !== "identity" || message.sequence !== IDENTIFY) continue;
+      const { model, serial, firmware } = message;
+      return { family, says: `${model}, serial number ${serial}, firmware ${firmware}`.slice(0, LONGEST_SAID) };
+    }
+    throw new ReaderCommandMalformed({ detail: `no identity in ${response.length} bytes` });
+  },
+});
 
 const QUESTIONS: Partial<Record<ReaderQuirk, ReaderQuestion>> = {
   "sureswipe-text": magtekKeyboardFormat,

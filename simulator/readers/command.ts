@@ -11,6 +11,7 @@ import { playFile } from "../script/play-file.ts";
 import { type DeviceArgument, deviceArgument, runUsbip } from "../usbip/command.ts";
 import { PORT } from "../usbip/wire.ts";
 import { hexKey } from "./hex-key.ts";
+import { NativeReader } from "./native-reader.ts";
 import { PtyCarrier } from "./pty-carrier.ts";
 import { PUBLISHED_BDK } from "./published-frames.ts";
 import { virtualReader } from "./virtual-reader.ts";
@@ -41,6 +42,7 @@ export function addReaderCommand(program: Command): void {
         .choices(readerFamilyNames)
         .default("ascii"),
     )
+    .option("--native", "with --link: its frames come in the native frame, and it has to be armed")
     .addOption(
       new Option("--link <path>", "where to link the pseudo-terminal, for the daemon to open").conflicts("usbip"),
     )
@@ -63,7 +65,7 @@ export function addReaderCommand(program: Command): void {
     .option("--replay", "begin with the frame printed in the maker's manual when its card is swiped")
     .option("--baud <rate>", "speed of the line", baudRate, 9600)
     .action(async (options: ReaderArguments, command: Command) => {
-      const { family, link, usbip, device, host, port, card, bdk, ksn, replay = false, baud, clear } = options;
+      const { family, link, usbip, device, host, port, card, bdk, ksn, replay = false, baud, clear, native } = options;
       const keys = {
         bdk: bdk === undefined ? PUBLISHED_BDK : hexKey("--bdk", bdk, 16),
         ksn: hexKey("--ksn", ksn, 10),
@@ -76,13 +78,15 @@ export function addReaderCommand(program: Command): void {
       };
       if (usbip) return runUsbip({ host, port, card, keys, ...(device && { devices: device }) });
       if (link === undefined) command.error("error: --link <path> or --usbip is needed");
-      const reader = virtualReader(family, keys);
+      const inner = virtualReader(family, keys);
+      const make = { model: `${family} reader`, serial: "", firmware: "1.0" };
+      const reader = native ? new NativeReader(inner, make, systemClock) : inner;
       const pty = await PtyCarrier.open({
         link,
         clock: systemClock,
         baud,
         // MagTek's come in feature reports, which a line has not.
-        ...(reader.commands && family === "idtech" && { commands: reader.commands }),
+        ...(reader.commands && (native || family === "idtech") && { commands: reader.commands }),
       });
       const refuse = (why: string) => {
         // A slip of the finger does not unplug the reader.
@@ -95,8 +99,9 @@ export function addReaderCommand(program: Command): void {
           const [word = card, file] = line.trim() === "" ? [] : line.trim().split(/\s+/);
           if (word === "play" && file !== undefined) {
             try {
-              const options = { reader, carrier: pty, clock: systemClock };
-              const outcomes = await playFile(file, LINE_KINDS[family] ?? family, options);
+              const playing = { reader, carrier: pty, clock: systemClock };
+              const kind = native ? "native" : (LINE_KINDS[family] ?? family);
+              const outcomes = await playFile(file, kind, playing);
               process.stdout.write(`played ${file}: ${outcomes?.join(" ") ?? "no outcome is named"}\n`);
             } catch (error) {
               if (!(error instanceof SwipewireError)) throw error;
@@ -110,7 +115,11 @@ export function addReaderCommand(program: Command): void {
           }
           const frame = reader.nextFrame(testCard(word));
           await pty.send(pty.split(frame));
-          process.stdout.write(`swiped ${word}: ${frame.length} bytes\n`);
+          process.stdout.write(
+            frame.length > 0
+              ? `swiped ${word}: ${frame.length} bytes\n`
+              : `swiped ${word}: nothing is sent, it is not armed\n`,
+          );
           frame.fill(0);
         }
       } finally {
@@ -130,6 +139,7 @@ interface ReaderArguments {
   readonly bdk?: string;
   readonly ksn: string;
   readonly clear?: boolean;
+  readonly native?: boolean;
   readonly replay?: boolean;
   readonly baud: number;
 }

@@ -63,6 +63,8 @@ export interface VirtualReader {
    * @throws ReaderKeysExhausted
    */
   nextFrame(card: TestCard, unreadable?: readonly TrackNumber[]): Uint8Array;
+  /** Resolves once it would take a card; absent where it always does. */
+  ready?(): Promise<void>;
   /** Where its family has commands and it was given a device. */
   readonly commands?: CommandSide;
 }

@@ -64,6 +64,7 @@ async function play(step: Step, { reader, carrier, clock }: PlayOptions): Promis
   };
   switch (step.do) {
     case "swipe":
+      await reader.ready?.();
       return sendFrames([next(step.unreadable)]);
     case "short-report":
       return withFrame(next(), async (frame) => {

@@ -69,6 +69,7 @@ export const ReaderScript = strict({
     idtech: Outcomes,
     "idtech-serial": Outcomes,
     lines: Outcomes,
+    native: Outcomes,
     keyboard: Outcomes,
   }),
   /** What the gateway says to each of the swipes, where it does not take them all. */

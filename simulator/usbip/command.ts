@@ -5,9 +5,9 @@ import { systemClock } from "@swipewire/protocol/time";
 import { InvalidArgumentError } from "commander";
 import { pino } from "pino";
 import { testCard, testCards } from "../cards/test-cards.ts";
-import { type VirtualReader, type VirtualReaderOptions, virtualReader } from "../readers/virtual-reader.ts";
+import type { ReaderDevice, VirtualReader, VirtualReaderOptions } from "../readers/virtual-reader.ts";
 import { playFile } from "../script/play-file.ts";
-import { type ReaderKind, readerKinds } from "./reader-kinds.ts";
+import { type ReaderKind, readerKinds, readerOfKind } from "./reader-kinds.ts";
 import { UsbipServer } from "./server.ts";
 import { usbCarrier } from "./usb-carrier.ts";
 import { UsbReader } from "./usb-reader.ts";
@@ -45,7 +45,7 @@ export interface UsbipArguments {
   /** Every kind once, where none is named. */
   readonly devices?: readonly DeviceArgument[];
   readonly card: string;
-  readonly keys: VirtualReaderOptions;
+  readonly keys: VirtualReaderOptions & { readonly device: ReaderDevice };
 }
 
 interface Offered {
@@ -70,7 +70,7 @@ export async function runUsbip({ host, port, devices, card, keys }: UsbipArgumen
   for (const [at, { ids, serialNumber, ...device }] of (devices ?? eachKind).entries()) {
     const kind = readerKinds.find(({ name }) => name === device.kind);
     if (!kind) throw new RangeError("a kind that is none");
-    const reader = virtualReader(kind.family, { ...keys, ksn: ksnOf(at, keys.ksn) });
+    const reader = readerOfKind(kind, { ...keys, ksn: ksnOf(at, keys.ksn) }, serialNumber);
     const { commands } = reader;
     const onCable = (shown: ReaderKind): UsbReader =>
       new UsbReader({

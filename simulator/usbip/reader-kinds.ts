@@ -1,8 +1,16 @@
 import { hidMsr } from "@swipewire/protocol/readers/hid-msr";
 import { parseReportDescriptor, reportLength } from "@swipewire/protocol/readers/hid-report-descriptor";
 import { typeAsKeyboard } from "@swipewire/protocol/readers/keyboard-reports";
+import type { ReaderFraming } from "@swipewire/protocol/readers/profiles";
 import type { FixedFamily, ReaderCodec } from "@swipewire/protocol/readers/reader-frame";
 import { hidMsrDescriptors } from "../readers/hid-msr-descriptors.ts";
+import { NativeReader } from "../readers/native-reader.ts";
+import {
+  type ReaderDevice,
+  type VirtualReader,
+  type VirtualReaderOptions,
+  virtualReader,
+} from "../readers/virtual-reader.ts";
 import { PACKET } from "./descriptors.ts";
 
 /** A kind of virtual USB reader: what it says it is, and how it sends a frame. */
@@ -13,6 +21,8 @@ export interface ReaderKind {
   readonly manufacturer: string;
   readonly product: string;
   readonly family: FixedFamily | ReaderCodec;
+  /** Its frames come in Swipewire's own. */
+  readonly framing?: ReaderFraming;
   readonly shape:
     | {
         readonly kind: "hid";
@@ -93,6 +103,18 @@ function hidMsrKind(): ReaderKind {
   };
 }
 
+/** A reader of a kind, that hears what its kind can hear. */
+export function readerOfKind(
+  { family, framing, product }: ReaderKind,
+  options: VirtualReaderOptions & { readonly device: ReaderDevice },
+  serialNumber = "",
+): VirtualReader {
+  const { device, ...keys } = options;
+  if (framing !== "native") return virtualReader(family, options);
+  const make = { model: product, serial: serialNumber, firmware: "1.0" };
+  return new NativeReader(virtualReader(family, keys), make, device.clock);
+}
+
 export const readerKinds: readonly ReaderKind[] = [
   hidMsrKind(),
   {
@@ -136,6 +158,17 @@ export const readerKinds: readonly ReaderKind[] = [
     manufacturer: "Swipewire",
     product: "Line stripe reader",
     family: "ascii",
+    shape: { kind: "serial" },
+    split: inPackets,
+  },
+  {
+    name: "native",
+    vendorId: TEST_VENDOR,
+    productId: 0x0003,
+    manufacturer: "Swipewire",
+    product: "Native frame stripe reader",
+    family: "idtech",
+    framing: "native",
     shape: { kind: "serial" },
     split: inPackets,
   },

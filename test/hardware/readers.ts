@@ -2,8 +2,8 @@ import { systemRandom } from "@swipewire/protocol/random";
 import { systemClock } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
-import { type ReaderDevice, type VirtualReader, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
-import { type ReaderKind, readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import type { ReaderDevice, VirtualReader } from "@swipewire/simulator/readers/virtual-reader";
+import { type ReaderKind, readerKinds, readerOfKind } from "@swipewire/simulator/usbip/reader-kinds";
 import type { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import PQueue from "p-queue";
@@ -58,11 +58,8 @@ export class ReaderShelf {
     device?: Partial<ReaderDevice>,
   ): CabledReader {
     const busId = `1-${++this.#made}`;
-    const card: VirtualReader = virtualReader(kind.family, {
-      bdk: PUBLISHED_BDK,
-      ksn,
-      device: { clock: systemClock, random: systemRandom, ...device },
-    });
+    const all = { clock: systemClock, random: systemRandom, ...device };
+    const card = readerOfKind(kind, { bdk: PUBLISHED_BDK, ksn, device: all }, serialNumber);
     const { commands } = card;
     const usb = new UsbReader({
       kind,
@@ -85,7 +82,10 @@ export class ReaderShelf {
         await this.#attaching.add(() => machine.run("sh", "-c", command));
       },
       unplug: () => server.unplug(busId),
-      swipe: (name) => usb.send(frame(name)),
+      swipe: async (name) => {
+        await card.ready?.();
+        return usb.send(frame(name));
+      },
       reports: (name) => kind.split(frame(name)),
     };
   }

@@ -29,6 +29,8 @@ const random = systemRandom;
 const say = (line: string) => process.stderr.write(`${line}\n`);
 /** The simulator's line reader: not known to the daemon, but for its config. */
 const LINE_READER = { name: "Line reader", vendorId: "1209", productId: "0002", shownAs: "serial", family: "ascii" };
+/** The simulator's reader with the native frame, likewise. */
+const NATIVE_READER = { ...LINE_READER, name: "Native reader", productId: "0003", family: "idtech", framing: "native" };
 /** A serial reader under the name that udev's own rules give it, whatever number its tty has. */
 const NAMED_READER = {
   transport: "serial",
@@ -144,7 +146,12 @@ await scenario(
     const { gateway } = centre;
     const { token } = await gateway.terminals.issueEnrolmentToken();
     for (const url of [gateway.httpUrl, gateway.brokerUrl]) await machine.reachHost(Number(new URL(url).port));
-    await kiosk.install({ gatewayUrl: gateway.httpUrl, token, readers: [NAMED_READER], profiles: [LINE_READER] });
+    await kiosk.install({
+      gatewayUrl: gateway.httpUrl,
+      token,
+      readers: [NAMED_READER],
+      profiles: [LINE_READER, NATIVE_READER],
+    });
     lap("daemon enrolled");
     await named.plug();
     await kiosk.start();
@@ -163,6 +170,7 @@ for (const [kind, profile, family, file, card] of [
   ["idtech", "ID TECH", "idtech", "hidraw", "visa-no-pin"],
   ["idtech-serial", "ID TECH serial over USB", "idtech", "ttyACM", "visa-no-pin"],
   ["lines", LINE_READER.name, "ascii", "ttyACM", "visa-no-pin"],
+  ["native", NATIVE_READER.name, "idtech", "ttyACM", "visa-no-pin"],
   ["keyboard", "MagTek keyboard emulation", "magtek-keyboard", "bus", "visa-no-pin"],
 ] as const) {
   await scenario(

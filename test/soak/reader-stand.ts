@@ -1,8 +1,8 @@
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
-import { type VirtualReader, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
+import type { VirtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { type Carrier, playScript } from "@swipewire/simulator/script/play-script";
 import type { ReaderScript, Step } from "@swipewire/simulator/script/reader-script";
-import { type ReaderKind, readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import { type ReaderKind, readerKinds, readerOfKind } from "@swipewire/simulator/usbip/reader-kinds";
 import { usbCarrier } from "@swipewire/simulator/usbip/usb-carrier";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import type { Dice } from "@swipewire/simulator/waveform/dice";
@@ -38,7 +38,7 @@ export class ReaderStand {
       Array.from({ length: kind.name === "keyboard" ? KEYBOARDS : READERS_OF_A_KIND }, (_, at) => {
         const ksn = new Uint8Array(10).fill(at + 1, 0, 7);
         const device = { clock, random: seededRandom(at) };
-        const reader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn, device });
+        const reader = readerOfKind(kind, { bdk: PUBLISHED_BDK, ksn, device });
         const { commands } = reader;
         const usb = new UsbReader({
           kind,

@@ -100,13 +100,17 @@ const logger = pino(
 
 const host = new SimulatedHost();
 const lineReader = { name: "line reader", vendorId: "1209", productId: "0002", shownAs: "serial", family: "ascii" };
+const native = { name: "native reader", vendorId: "1209", productId: "0003", framing: "native" } as const;
 const daemon = await startDaemon({
   config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [], profiles: [] },
   identity,
   transports: [],
   finder: new ReaderRegistry({
     source: host,
-    profiles: withBuiltIn([{ ...lineReader, shownAs: "serial", family: "ascii", quirks: [] }]),
+    profiles: withBuiltIn([
+      { ...lineReader, shownAs: "serial", family: "ascii", quirks: [] },
+      { ...native, shownAs: "serial", family: "idtech", quirks: [] },
+    ]),
     serial: host.serial.bind(host),
     clock,
     random,

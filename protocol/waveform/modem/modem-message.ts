@@ -22,11 +22,16 @@ export type HostMessage =
   | { readonly type: "arm"; readonly sequence: number; readonly seconds: number }
   | { readonly type: "identify"; readonly sequence: number };
 
+/** A whole frame, of the modem or of the native frame on a stream of bytes. */
+export type MessageFrame = Pick<ModemFrame, "messageKind" | "payload">;
+
 const KINDS = { "reader-frame": 0x01, identity: 0x02, armed: 0x03, arm: 0x81, identify: 0x82 } as const;
+/** The kind of an identity. */
+export const IDENTITY: number = KINDS.identity;
 /** Kinds from here on are those of a host. */
 export const FIRST_OF_HOST = 0x80;
 
-/** Kind and payload, as `modulate` takes them. The payload is the caller's to wipe. */
+/** Kind and payload, as `modulate` and `encodeNativeFrame` take them. The payload is the caller's to wipe. */
 export function encodeModemMessage(message: ReaderMessage | HostMessage): { messageKind: number; payload: Uint8Array } {
   const messageKind = KINDS[message.type];
   switch (message.type) {
@@ -51,7 +56,7 @@ export function encodeModemMessage(message: ReaderMessage | HostMessage): { mess
  * What a reader said; the frame's payload is wiped. `undefined`: it was the host's own frame, heard across.
  * @throws ModemMessageInvalid
  */
-export function readReaderMessage({ messageKind, payload }: ModemFrame): ReaderMessage | undefined {
+export function readReaderMessage({ messageKind, payload }: MessageFrame): ReaderMessage | undefined {
   if (messageKind >= FIRST_OF_HOST) {
     payload.wipe();
     return undefined;
@@ -60,7 +65,7 @@ export function readReaderMessage({ messageKind, payload }: ModemFrame): ReaderM
 }
 
 /** What a host asked, for a reader; `undefined` as in {@link readReaderMessage}. @throws ModemMessageInvalid */
-export function readHostMessage({ messageKind, payload }: ModemFrame): HostMessage | undefined {
+export function readHostMessage({ messageKind, payload }: MessageFrame): HostMessage | undefined {
   if (messageKind < FIRST_OF_HOST) {
     payload.wipe();
     return undefined;

@@ -2,13 +2,14 @@ import { captureOf, recordingOf } from "@swipewire/daemon/capture/recording";
 import { replay, wipeEvents } from "@swipewire/daemon/capture/replay";
 import { takeCapture } from "@swipewire/daemon/capture/take-capture";
 import { Tapes } from "@swipewire/daemon/capture/tapes";
+import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
 import { ReaderRegistry } from "@swipewire/daemon/readers/reader-registry";
-import { readerProfiles } from "@swipewire/protocol/readers/profiles";
+import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { Millis, Seconds } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
-import { type ReaderDevice, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
-import { readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import type { ReaderDevice } from "@swipewire/simulator/readers/virtual-reader";
+import { readerKinds, readerOfKind } from "@swipewire/simulator/usbip/reader-kinds";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import { SerialPortMock } from "serialport";
 import t from "tap";
@@ -16,6 +17,15 @@ import { seededRandom } from "../../seeded-random.ts";
 import { SimulatedClock } from "../../simulated-clock.ts";
 import { SimulatedHost } from "../../simulator/script/simulated-host.ts";
 import { capturedLog } from "../captured-log.ts";
+
+const OWN: readonly ReaderProfile[] = [
+  {
+    ...{ name: "native reader", vendorId: "1209", productId: "0003", shownAs: "serial" },
+    family: "idtech",
+    framing: "native",
+    quirks: [],
+  },
+];
 
 async function captured(name: string, device: Partial<ReaderDevice>) {
   SerialPortMock.binding.reset();
@@ -25,9 +35,11 @@ async function captured(name: string, device: Partial<ReaderDevice>) {
   const host = new SimulatedHost();
   const random = seededRandom(1);
   const { logger } = capturedLog();
-  const tapes = new Tapes({ clock, profiles: readerProfiles });
+  const profiles = withBuiltIn(OWN);
+  const tapes = new Tapes({ clock, profiles });
   const finder = new ReaderRegistry({
     source: tapes.source(host),
+    profiles,
     serial: (options) => host.serial(options, (given) => tapes.serial(given)),
     clock,
     random,
@@ -47,11 +59,8 @@ async function captured(name: string, device: Partial<ReaderDevice>) {
     misread: () => {},
   });
   const ksn = new Uint8Array(10).fill(1, 0, 7);
-  const reader = virtualReader(kind.family, {
-    bdk: PUBLISHED_BDK,
-    ksn,
-    device: { clock, random: seededRandom(2), ...device },
-  });
+  const all = { clock, random: seededRandom(2), ...device };
+  const reader = readerOfKind(kind, { bdk: PUBLISHED_BDK, ksn, device: all });
   const usb = new UsbReader({ kind, clock, serialNumber: "A1", ...(reader.commands && { commands: reader.commands }) });
   host.plug(usb);
   await clock.advance(Millis(2500));
@@ -66,6 +75,7 @@ for (const [name, device, family, kind, answers] of [
   ["keyboard", { magtekLevel: 2 }, "ascii", "clear", 2],
   ["idtech-serial", {}, "idtech", "encrypted", undefined],
   ["idtech-serial", { idtechLevel: "clear" }, "ascii", "clear", undefined],
+  ["native", {}, "idtech", "encrypted", undefined],
 ] as const) {
   t.test(`${name} that says it sends ${family} is captured and replayed as that`, async (t) => {
     const taken = await captured(name, device);

@@ -123,7 +123,7 @@ t.test("each thing that is wrong with a profile is a line, by the schema first a
       `${of(4)}.family: got "magtek"; allowed: what the reader sends: magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, hid-msr, ascii`,
       `${of(5)}.quirks.0: got "loud"; allowed: a quirk: sureswipe-text, clear-lines, short-report, insert-reader, product-id-varies`,
       `${of(6)}.quirks: got a list of 2; allowed: a list of quirks, each once: sureswipe-text, clear-lines, short-report, insert-reader, product-id-varies`,
-      `${of(7)}.colour: there is no such field; allowed: name, vendorId, productId, usagePage, shownAs, family, baudRate, quirks`,
+      `${of(7)}.colour: there is no such field; allowed: name, vendorId, productId, usagePage, shownAs, family, baudRate, framing, quirks`,
       `${of(8)}.name: got nothing; allowed: a name for people, 1 to 80 characters`,
       `${of(8)}.family: got nothing; allowed: what the reader sends: magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, hid-msr, ascii`,
       `${of(8)}.baudRate: got 96; allowed: of a serial reader: an integer, 300 to 921600`,

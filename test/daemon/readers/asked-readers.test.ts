@@ -1,13 +1,16 @@
 import { statusText } from "@swipewire/daemon/doctor/status-text";
 import { FrameIntake } from "@swipewire/daemon/readers/frame-intake";
+import { withBuiltIn } from "@swipewire/daemon/readers/profile-match";
 import { ReaderRegistry } from "@swipewire/daemon/readers/reader-registry";
 import { type Swipe, wipeSwipe } from "@swipewire/protocol/card/swipe";
-import { Millis, Seconds } from "@swipewire/protocol/time";
+import { encodeNativeFrame, NativeStream } from "@swipewire/protocol/readers/native-frame";
+import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
+import { Millis, Minutes, Seconds } from "@swipewire/protocol/time";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import type { CommandSide } from "@swipewire/simulator/readers/command-side";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import { type ReaderDevice, virtualReader } from "@swipewire/simulator/readers/virtual-reader";
-import { readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import { readerKinds, readerOfKind } from "@swipewire/simulator/usbip/reader-kinds";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import { SerialPortMock } from "serialport";
 import t, { type Test } from "tap";
@@ -16,7 +19,18 @@ import { SimulatedClock } from "../../simulated-clock.ts";
 import { SimulatedHost } from "../../simulator/script/simulated-host.ts";
 import { capturedLog } from "../captured-log.ts";
 
+const NATIVE: ReaderProfile = {
+  name: "native reader",
+  vendorId: "1209",
+  productId: "0003",
+  shownAs: "serial",
+  family: "idtech",
+  framing: "native",
+  quirks: [],
+};
 const CARD = testCard("visa-no-pin");
+
+const KEYS = { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10).fill(1, 0, 7) };
 
 interface Given {
   readonly device?: Partial<ReaderDevice>;
@@ -34,6 +48,7 @@ async function begin(t: Test, name: string, { device = {}, commands }: Given = {
   const log = capturedLog();
   const registry = new ReaderRegistry({
     source: host,
+    profiles: withBuiltIn([NATIVE]),
     serial: host.serial.bind(host),
     clock,
     random: seededRandom(1),
@@ -43,9 +58,8 @@ async function begin(t: Test, name: string, { device = {}, commands }: Given = {
   const intake = new FrameIntake({ transports: [], finder: registry, clock, logger: log.logger });
   intake.open({ readerChanged: () => {}, swiped: (swipe) => swipes.push(swipe), misread: () => {} });
   t.teardown(() => intake.close());
-  const ksn = new Uint8Array(10).fill(1, 0, 7);
   const all = { clock, random: seededRandom(2), ...device };
-  const reader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn, device: all });
+  const reader = readerOfKind(kind, { ...KEYS, device: all }, "A1");
   const ear = commands === "none" ? undefined : (commands ?? reader.commands);
   const usb = new UsbReader({ kind, clock, serialNumber: "A1", ...(ear && { commands: ear }) });
   host.plug(usb);
@@ -140,6 +154,66 @@ t.test("an unlike answer after it was plugged in anew is believed", async (t) =>
   await clock.advance(Seconds(3));
   t.match(status(), { family: "magtek-keyboard", recognised: { says: "security level 2, MagneSafe text" } });
   t.strictSame(await swipe(), ["magtek-keyboard clear"]);
+});
+
+t.test("a reader with the native frame says who it is, is kept armed, and sends whole swipes", async (t) => {
+  const { clock, reader, usb, status, swipe, codes } = await begin(t, "native");
+  const says = "Native frame stripe reader, serial number A1, firmware 1.0";
+  t.match(status(), { connected: true, family: "idtech", recognised: { asked: "answered", says } });
+  t.strictSame(await swipe(), ["idtech encrypted"]);
+  t.strictSame(await swipe(), Array(2).fill("idtech encrypted"), "armed again after each");
+  await clock.advance(Minutes(30));
+  t.strictSame(await swipe(), Array(3).fill("idtech encrypted"), "and for as long as nobody swipes");
+  t.strictSame(codes(), []);
+
+  const frame = reader.nextFrame(CARD);
+  t.ok(frame.length > 0);
+  const sending = usb.send(frame.with(40, ((frame[40] ?? 0) % 255) + 1));
+  await clock.advance(Seconds(3));
+  await sending;
+  t.match(codes(), [/^reader_frame_/], "a damaged one is told");
+  t.strictSame(await swipe(), Array(4).fill("idtech encrypted"), "and the reader armed for another");
+});
+
+t.test("a native reader that is deaf is asked again and again, and what it sends is read", async (t) => {
+  const { clock, usb, status, codes } = await begin(t, "native", { commands: { hear: () => undefined } });
+  await clock.advance(Seconds(2));
+  t.match(status(), { connected: true, recognised: { asked: "silent" } });
+  t.strictSame(codes(), ["reader_unanswering"]);
+  const heard: number[] = [];
+  const stream = new NativeStream();
+  usb.device.usbFunction.out = (_endpoint, data) => {
+    for (const { frame } of stream.push(data)) if (frame) heard.push(frame.messageKind);
+    return true;
+  };
+  await clock.advance(Minutes(2));
+  t.ok(heard.length >= 9 && heard.every((kind) => kind === 0x81), `${heard.length} times`);
+  const whole = encodeNativeFrame(1, virtualReader("idtech", KEYS).nextFrame(CARD));
+  const sending = usb.send(whole);
+  await clock.advance(Seconds(3));
+  t.equal(await sending, true);
+  t.strictSame(codes(), ["reader_unanswering"]);
+});
+
+t.test("what a native reader has no business to say is told", async (t) => {
+  for (const [bytes, code] of [
+    [encodeNativeFrame(0x07, new Uint8Array(3)), "modem_message_invalid"],
+    [encodeNativeFrame(0x01, Uint8Array.of(1, 2, 3)), "reader_frame_start"],
+    [encodeNativeFrame(0x01, new Uint8Array()), "modem_message_invalid"],
+    [encodeNativeFrame(0x02, Uint8Array.of(0, 9)), "modem_message_invalid"],
+    [Uint8Array.of(1, 2, 3), "reader_frame_end"],
+  ] as const) {
+    const { clock, usb, codes } = await begin(t, "native");
+    const sending = usb.send(bytes);
+    await clock.advance(Seconds(3));
+    await sending;
+    t.match(codes()[0], new RegExp(`^${code}$`), code);
+  }
+  const { clock, usb, codes } = await begin(t, "native");
+  const sending = usb.send(encodeNativeFrame(0x81, Uint8Array.of(1, 5)));
+  await clock.advance(Seconds(3));
+  await sending;
+  t.strictSame(codes(), [], "its host's own words, heard back, are dropped");
 });
 
 t.test("a status tells a person what a reader was taken for, and why", async (t) => {

@@ -50,6 +50,18 @@ t.test("the reader is fed, armed, and armed again when its swipe has come and wh
   t.equal(clock.pending, 0);
 });
 
+t.test("a swipe that could not be read may have been the one that the reader was armed for", async (t) => {
+  const { host, second } = conversation();
+  host.begin();
+  host.missed();
+  t.match(await second(), { asks: true });
+  t.match(await second(), { asks: false }, "a question that is open is asked by itself");
+  host.missed();
+  host.missed();
+  t.match(await second(), { asks: true });
+  t.match(await second(), { asks: false }, "once");
+});
+
 t.test("a reader that does not answer is asked three times, and after a pause again", async (t) => {
   const { host, reader, second } = conversation();
   host.begin();

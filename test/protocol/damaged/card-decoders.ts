@@ -112,8 +112,7 @@ export const cardDecoders: readonly DamagedDecoder[] = [
       }),
       codes: /^modem_message_invalid$/,
       decode(bytes) {
-        const frame = { messageKind: bytes[0] ?? 0, payload: SensitiveBytes.copyOf(bytes.subarray(1)) };
-        const message = read({ kind: "frame", start: 0, end: 0, strength: 1, corrected: 0, ...frame });
+        const message = read({ messageKind: bytes[0] ?? 0, payload: SensitiveBytes.copyOf(bytes.subarray(1)) });
         if (message?.type === "reader-frame") message.frame.wipe();
       },
     }),

@@ -4,10 +4,13 @@ import { frameStream, type StreamFamily, streamFamilyNames } from "@swipewire/pr
 import { hidMsr } from "@swipewire/protocol/readers/hid-msr";
 import { findUsage, parseReportDescriptor, reportLength } from "@swipewire/protocol/readers/hid-report-descriptor";
 import { KEYBOARD_REPORT_LENGTH, KeyboardTyping, typeAsKeyboard } from "@swipewire/protocol/readers/keyboard-reports";
+import { decodeNativeFrame, encodeNativeFrame, NativeStream } from "@swipewire/protocol/readers/native-frame";
 import { openSwipe } from "@swipewire/protocol/readers/open-swipe";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
+import { nativeIdentity } from "@swipewire/protocol/readers/reader-questions";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
+import { encodeModemMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { hidMsrDescriptors } from "@swipewire/simulator/readers/hid-msr-descriptors";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
@@ -79,6 +82,49 @@ const streams = streamFamilyNames.map((name: StreamFamily): DamagedDecoder => {
   };
 });
 
+const nativeFrames = [encodeNativeFrame(1, frames.idtech[0] ?? new Uint8Array()), encodeNativeFrame(0x81, hex("0700"))];
+const nativeStream = new NativeStream();
+
+const native: readonly DamagedDecoder[] = [
+  {
+    name: "native frame",
+    of: ["readers/native-frame#decodeNativeFrame"],
+    samples: nativeFrames.map((frame) => frame.subarray(1, -1)),
+    codes: /^reader_frame_(field|length|checksum)$/,
+    decode: (bytes) => decodeNativeFrame(bytes).payload.wipe(),
+  },
+  {
+    name: "stream of native frames",
+    of: ["readers/native-frame#NativeStream"],
+    samples: nativeFrames,
+    decode(noise) {
+      const events = [...nativeStream.push(noise), ...nativeStream.flush()];
+      if (events.length > noise.length) throw new Error("more came out than went in");
+      const [found, ...others] = nativeStream.push(encodeNativeFrame(0x82, hex("05")));
+      if (others.length > 0 || found?.frame?.messageKind !== 0x82) throw new Error("the next frame was not found");
+    },
+  },
+  {
+    name: "who a reader with the native frame is",
+    of: ["readers/reader-questions#nativeIdentity"],
+    samples: [
+      (() => {
+        const identity = { type: "identity", sequence: 0, model: "m", serial: "s", firmware: "1" } as const;
+        const { messageKind, payload } = encodeModemMessage(identity);
+        return encodeNativeFrame(messageKind, payload);
+      })(),
+    ],
+    codes: /^(reader_command_malformed|modem_message_invalid)$/,
+    decode(bytes) {
+      const question = nativeIdentity("idtech");
+      question.isWhole(bytes);
+      const interview = question.begin();
+      interview.next(new Uint8Array());
+      interview.next(bytes);
+    },
+  },
+];
+
 const card = testCard("magtek-sample");
 /** Of the two tracks that every descriptor has room for. */
 const twoTracks = { ...card, tracks: card.tracks.slice(0, 2) };
@@ -144,4 +190,4 @@ const opened: DamagedDecoder = {
   },
 };
 
-export const readerDecoders: readonly DamagedDecoder[] = [...families, ...streams, ...hid, opened];
+export const readerDecoders: readonly DamagedDecoder[] = [...families, ...streams, ...native, ...hid, opened];

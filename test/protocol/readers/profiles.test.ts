@@ -146,6 +146,11 @@ for (const [what, wrong, problem] of [
     { field: "baudRate", text: /only a serial reader has one, and this one is shown as keyboard/ },
   ],
   [
+    "a framing of no serial port",
+    { ...sound, framing: "native" },
+    { field: "framing", text: /only a serial reader has one/ },
+  ],
+  [
     "a quirk of another family",
     { ...sound, quirks: ["clear-lines"] },
     { field: "quirks", text: /clear-lines is of family idtech/ },

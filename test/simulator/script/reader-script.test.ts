@@ -7,10 +7,9 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { Seconds } from "@swipewire/protocol/time";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
-import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { playScript } from "@swipewire/simulator/script/play-script";
 import { type ReaderScript, readScript } from "@swipewire/simulator/script/reader-script";
-import { type ReaderKind, readerKinds } from "@swipewire/simulator/usbip/reader-kinds";
+import { type ReaderKind, readerKinds, readerOfKind } from "@swipewire/simulator/usbip/reader-kinds";
 import { usbCarrier } from "@swipewire/simulator/usbip/usb-carrier";
 import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import t, { type Test } from "tap";
@@ -28,20 +27,30 @@ const lineReader: ReaderProfile = {
   quirks: [],
 };
 
+const nativeReader: ReaderProfile = {
+  name: "native reader",
+  vendorId: "1209",
+  productId: "0003",
+  shownAs: "serial",
+  family: "idtech",
+  framing: "native",
+  quirks: [],
+};
+
 /** Has a reader on a USB cable play a script to a daemon, in simulated time. */
 async function played(t: Test, script: ReaderScript, kind: ReaderKind) {
   const clock = new SimulatedClock();
   const host = new SimulatedHost();
   const finder = {
     source: host,
-    profiles: withBuiltIn([lineReader]),
+    profiles: withBuiltIn([lineReader, nativeReader]),
     serial: host.serial.bind(host),
     clock,
     random: seededRandom(script.seed),
   };
   const heard = listenTo(t, { finder: (logger) => new ReaderRegistry({ ...finder, logger }), clock });
   const device = { clock, random: seededRandom(script.seed) };
-  const reader = virtualReader(kind.family, { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10).fill(1, 0, 7), device });
+  const reader = readerOfKind(kind, { bdk: PUBLISHED_BDK, ksn: new Uint8Array(10).fill(1, 0, 7), device });
   const { commands } = reader;
   const usb = new UsbReader({ kind, clock, serialNumber: "A1", ...(commands && { commands }) });
   const carrier = usbCarrier(usb, { plug: () => host.plug(usb), unplug: () => host.unplug() });
