@@ -85,9 +85,9 @@ const isAsked = (profile: ReaderProfile, { shownAs }: PluggedDevice) => question
 
 const idsOf = ({ vendorId, productId }: PluggedDevice) => [vendorId, productId].map(idText).join(":");
 
-/** A keyboard is taken by the device itself, as the kernel names it under /dev/bus/usb. */
+/** A keyboard, or an interface without a driver, is taken by the device itself, as the kernel names it under /dev/bus/usb. */
 function fileOf({ shownAs, address }: PluggedDevice): string {
-  if (shownAs !== "keyboard") return address;
+  if (shownAs !== "keyboard" && shownAs !== "vendor") return address;
   const [bus = "", device = ""] = address.split(":").map((number) => number.padStart(3, "0"));
   return `/dev/bus/usb/${bus}/${device}`;
 }

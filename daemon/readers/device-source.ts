@@ -1,10 +1,11 @@
+import type { Face } from "@swipewire/protocol/readers/profiles";
 import type { ReportDevice, ReportListener } from "../transports/report-transport.ts";
 
 /** What the system shows of a device that may be a reader. One that has several faces is there several times. */
 export interface PluggedDevice {
-  /** What opens it: the path of a device file, or bus and device number of a keyboard, which is taken from its driver. */
+  /** What opens it: the path of a device file, or bus, device and interface of what is opened by itself, as a keyboard is. */
   readonly address: string;
-  readonly shownAs: "hid" | "keyboard" | "serial";
+  readonly shownAs: Face;
   readonly vendorId: number;
   readonly productId: number;
   /** Where it is plugged in: bus and ports, as `1-2.4`. */

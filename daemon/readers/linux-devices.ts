@@ -17,13 +17,16 @@ const USB_SERIAL_PORT = /^tty(ACM|USB)\d+$/;
 /** Class, subclass and protocol of a boot keyboard, HID 1.11, 4.2 and 4.3. */
 const BOOT_KEYBOARD = "030101";
 const KEYBOARD_USAGE_PAGE = 1;
+/** USB 2.0, 9.6.5. */
+const VENDOR_CLASS = "ff";
+const ENDPOINT = /^ep_[0-9a-f]{2}$/;
 
 /** @param root where sysfs is mounted */
 export async function linuxDevices(root = "/sys"): Promise<readonly PluggedDevice[]> {
   const found = await Promise.all([
     each(join(root, "class/hidraw"), () => true, hidDevice),
     each(join(root, "class/tty"), (name) => USB_SERIAL_PORT.test(name), serialDevice),
-    each(join(root, "bus/usb/devices"), (name) => name.includes(":"), keyboard),
+    each(join(root, "bus/usb/devices"), (name) => name.includes(":"), ownInterface),
   ]);
   return found.flat();
 }
@@ -78,12 +81,14 @@ async function serialDevice(path: string): Promise<PluggedDevice | undefined> {
   return usb && { ...usb.facts, address: `/dev/${basename(path)}`, shownAs: "serial" };
 }
 
-async function keyboard(path: string): Promise<PluggedDevice | undefined> {
+/** A keyboard, or an interface of its vendor's own class that can send: both are opened by themselves, past any driver. */
+async function ownInterface(path: string): Promise<PluggedDevice | undefined> {
   const [usbInterface, ...codes] = await Promise.all([
     realpath(path),
     ...["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"].map((name) => textOf(path, name)),
   ]);
-  if (codes.join("") !== BOOT_KEYBOARD) return undefined;
+  const isKeyboard = codes.join("") === BOOT_KEYBOARD;
+  if (!isKeyboard && !(codes[0] === VENDOR_CLASS && (await sends(usbInterface)))) return undefined;
   const usb = await usbDeviceOf(usbInterface);
   if (!usb) return undefined;
   const [bus, device, number] = await Promise.all([
@@ -91,7 +96,20 @@ async function keyboard(path: string): Promise<PluggedDevice | undefined> {
     textOf(usb.path, "devnum"),
     textOf(path, "bInterfaceNumber"),
   ]);
-  return { ...usb.facts, address: `${bus}:${device}:${Number.parseInt(number, 16)}`, shownAs: "keyboard" };
+  const address = `${bus}:${device}:${Number.parseInt(number, 16)}`;
+  return { ...usb.facts, address, shownAs: isKeyboard ? "keyboard" : "vendor" };
+}
+
+/** Has an interface an endpoint of interrupts or bulk towards the host? */
+async function sends(usbInterface: string): Promise<boolean> {
+  const names = (await readdir(usbInterface)).filter((name) => ENDPOINT.test(name));
+  const kinds = await Promise.all(
+    names.map(async (name) => {
+      const folder = join(usbInterface, name);
+      return `${await textOf(folder, "direction")} ${await textOf(folder, "type")}`;
+    }),
+  );
+  return kinds.some((kind) => kind === "in Bulk" || kind === "in Interrupt");
 }
 
 /** The USB device that a path below it belongs to; undefined for one on another bus. */

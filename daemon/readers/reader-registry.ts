@@ -12,7 +12,13 @@ import type { Logger } from "pino";
 import { ReaderProfileUnfit, ReaderSearchFailed, ReaderUnanswering } from "../errors.ts";
 import { type Asked, askReader, recognition } from "../transports/ask-reader.ts";
 import type { ReaderTransport } from "../transports/reader-transport.ts";
-import { paddedReports, type ReportFrames, typedReports, wholeReports } from "../transports/report-frames.ts";
+import {
+  paddedReports,
+  type ReportFrames,
+  streamedReports,
+  typedReports,
+  wholeReports,
+} from "../transports/report-frames.ts";
 import { type ReportDevice, ReportTransport, type Speech } from "../transports/report-transport.ts";
 import { SerialTransport } from "../transports/serial.ts";
 import type { DeviceSource, PluggedDevice } from "./device-source.ts";
@@ -236,12 +242,13 @@ function familyOf({ family }: ReaderProfile, { shownAs }: PluggedDevice): Reader
 
 function streamed(family: ReaderFamily): StreamFamily {
   const name = streamFamilyNames.find((name) => name === family);
-  if (!name) throw new ReaderProfileUnfit({ detail: `${family} on a serial port` });
+  if (!name) throw new ReaderProfileUnfit({ detail: `${family} in a stream of bytes` });
   return name;
 }
 
 function framesOf(family: ReaderFamily, { shownAs, reportDescriptor }: PluggedDevice): ReportFrames {
   if (shownAs === "keyboard") return typedReports(streamed(family));
+  if (shownAs === "vendor") return streamedReports(streamed(family));
   if (family === "idtech") return paddedReports(family);
   if (family !== "hid-msr" || !reportDescriptor) return wholeReports();
   const { fields, usesReportIds } = parseReportDescriptor(reportDescriptor);

@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { openHid } from "../transports/hid.ts";
-import { openKeyboard, watchUsb } from "../transports/usb.ts";
+import { openInterface, watchUsb } from "../transports/usb.ts";
 import type { DeviceSource } from "./device-source.ts";
 import { linuxDevices } from "./linux-devices.ts";
 
@@ -10,6 +10,6 @@ export const systemDevices: DeviceSource = {
   // Not there now: it may come under the very name.
   addressOf: (path) => realpath(path).catch(() => path),
   open: ({ shownAs, address }, listener) =>
-    shownAs === "keyboard" ? openKeyboard(address, listener) : openHid(address, listener),
+    shownAs === "keyboard" || shownAs === "vendor" ? openInterface(address, listener) : openHid(address, listener),
   watch: watchUsb,
 };

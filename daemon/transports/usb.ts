@@ -13,10 +13,10 @@ function addressOf(text: string): readonly [bus: number, device: number, interfa
 }
 
 /**
- * Opens the interface of a keyboard, or of another device with an endpoint of interrupts or bulk, and takes it from the
- * system's own driver: nothing of a card is typed anywhere else. Closing gives it back.
+ * Opens the interface of a keyboard, or of a vendor's own class, by its endpoint of interrupts or bulk towards the host, and
+ * takes it from the system's own driver if it has one: nothing of a card is typed anywhere else. Closing gives it back.
  */
-export async function openKeyboard(address: string, listener: ReportListener): Promise<ReportDevice> {
+export async function openInterface(address: string, listener: ReportListener): Promise<ReportDevice> {
   const [bus, number, interfaceNumber] = addressOf(address);
   const usb = await library();
   const device = usb

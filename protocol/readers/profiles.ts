@@ -13,18 +13,20 @@ export const READER_QUIRKS = {
 /** A name of {@link READER_QUIRKS}. */
 export type ReaderQuirk = keyof typeof READER_QUIRKS;
 
-/** How a system shows a reader to its programs. */
-export type Face = "hid" | "keyboard" | "serial";
+/** How a system shows a reader to its programs; `vendor`: as an interface of its vendor's own class, with no driver for it. */
+export const READER_FACES = ["hid", "keyboard", "serial", "vendor"] as const;
+/** One of {@link READER_FACES}. */
+export type Face = (typeof READER_FACES)[number];
 
-/** Faces in which the frames of a family can come: whole in a HID report, or out of a stream of characters. */
+/** Faces in which the frames of a family can come: whole in a HID report, or out of a stream of bytes or keys. */
 export const FACES: Readonly<Record<ReaderFamily, readonly Face[]>> = {
   "magtek-sureswipe": ["hid"],
   "magtek-magnesafe": ["hid"],
-  "magtek-keyboard": ["keyboard", "serial"],
-  idtech: ["hid", "keyboard", "serial"],
-  "idtech-keyboard": ["keyboard", "serial"],
+  "magtek-keyboard": ["keyboard", "serial", "vendor"],
+  idtech: ["hid", "keyboard", "serial", "vendor"],
+  "idtech-keyboard": ["keyboard", "serial", "vendor"],
   "hid-msr": ["hid"],
-  ascii: ["keyboard", "serial"],
+  ascii: ["keyboard", "serial", "vendor"],
 };
 
 /** Swipewire's own frame on a serial port, which carries those of a family and messages both ways: `native-frame.ts`. */
@@ -50,9 +52,12 @@ export const ReaderProfile = Type.Object(
     vendorId: Type.Optional(Id("the USB vendor id")),
     productId: Type.Optional(Id("the USB product id")),
     usagePage: Type.Optional(Id("the usage page of a HID device's collection")),
-    /** Absent where that is not published: then any face that the family can come in. */
+    /**
+     * Absent where that is not published: then any face that the family can come in, but for `vendor`. What is behind a
+     * vendor's own class may be anything, so whoever has it claimed says so.
+     */
     shownAs: Type.Optional(
-      Type.Enum(["hid", "keyboard", "serial"], { description: "what the system shows it as: hid, keyboard, serial" }),
+      Type.Enum([...READER_FACES], { description: `what the system shows it as: ${READER_FACES.join(", ")}` }),
     ),
     family: Type.Enum(FAMILIES, { description: `what the reader sends: ${FAMILIES.join(", ")}` }),
     baudRate: Type.Optional(
@@ -174,7 +179,8 @@ export interface DeviceIds {
 /** The faces of a device that a profile can fit; none where it contradicts itself. */
 export function facesOf({ family, shownAs, usagePage }: ReaderProfile): readonly Face[] {
   return FACES[family].filter(
-    (face) => (shownAs === undefined || face === shownAs) && (usagePage === undefined || face === "hid"),
+    (face) =>
+      (shownAs === undefined ? face !== "vendor" : face === shownAs) && (usagePage === undefined || face === "hid"),
   );
 }
 

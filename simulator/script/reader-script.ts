@@ -70,6 +70,8 @@ export const ReaderScript = strict({
     "idtech-serial": Outcomes,
     lines: Outcomes,
     native: Outcomes,
+    "vendor-bulk": Outcomes,
+    "vendor-interrupt": Outcomes,
     keyboard: Outcomes,
   }),
   /** What the gateway says to each of the swipes, where it does not take them all. */

@@ -31,7 +31,8 @@ export interface ReaderKind {
         /** Of the feature reports that commands travel in, in bytes; absent where the maker does not tell. */
         readonly featureLength?: number;
       }
-    | { readonly kind: "serial" };
+    | { readonly kind: "serial" }
+    | { readonly kind: "vendor"; readonly transfer: "bulk" | "interrupt" };
   /** A frame as the reports or packets that it travels in. */
   split(frame: Uint8Array): Uint8Array[];
 }
@@ -172,6 +173,18 @@ export const readerKinds: readonly ReaderKind[] = [
     shape: { kind: "serial" },
     split: inPackets,
   },
+  ...(["bulk", "interrupt"] as const).map(
+    (transfer, at): ReaderKind => ({
+      name: `vendor-${transfer}`,
+      vendorId: TEST_VENDOR,
+      productId: 0x0004 + at,
+      manufacturer: "Swipewire",
+      product: `Stripe reader of ${transfer} transfers`,
+      family: "idtech",
+      shape: { kind: "vendor", transfer },
+      split: inPackets,
+    }),
+  ),
   {
     name: "keyboard",
     vendorId: MAGTEK,

@@ -5,6 +5,7 @@ import { HidFunction, type HidOptions } from "./hid-function.ts";
 import type { InEndpoint } from "./in-endpoint.ts";
 import type { ReaderKind } from "./reader-kinds.ts";
 import { UsbDevice } from "./usb-device.ts";
+import { VendorFunction } from "./vendor-function.ts";
 
 /** Linux's hidraw keeps 64 reports for a program, and drops the rest without a word. */
 const PACE = Millis(10);
@@ -42,10 +43,12 @@ export class UsbReader {
     const usbFunction =
       shape.kind === "hid"
         ? new HidFunction({ ...shape, ...featureOf(shape.featureLength, commands, clock, resets) })
-        : new AcmFunction((bytes) => void this.#say(commands?.hear(bytes)?.reply));
+        : shape.kind === "vendor"
+          ? new VendorFunction(shape.transfer)
+          : new AcmFunction((bytes) => void this.#say(commands?.hear(bytes)?.reply));
     this.#endpoint = usbFunction instanceof HidFunction ? usbFunction.reports : usbFunction.bytes;
     // A serial port that nobody opened loses what is sent to it.
-    this.#listening = () => usbFunction instanceof HidFunction || usbFunction.open;
+    this.#listening = () => !(usbFunction instanceof AcmFunction) || usbFunction.open;
     this.device = new UsbDevice(
       { vendorId, productId, manufacturer, product, ...(serialNumber !== undefined && { serialNumber }) },
       usbFunction,

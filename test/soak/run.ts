@@ -10,6 +10,7 @@ import { wipeSwipe } from "@swipewire/protocol/card/swipe";
 import { openSealedSwipe } from "@swipewire/protocol/envelope/open";
 import { signSealingKeys } from "@swipewire/protocol/envelope/sealing-keys";
 import { randomUuid } from "@swipewire/protocol/random";
+import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Hours, Millis, Minutes, Seconds, sleep } from "@swipewire/protocol/time";
 import { Dice } from "@swipewire/simulator/waveform/dice";
@@ -101,6 +102,14 @@ const logger = pino(
 const host = new SimulatedHost();
 const lineReader = { name: "line reader", vendorId: "1209", productId: "0002", shownAs: "serial", family: "ascii" };
 const native = { name: "native reader", vendorId: "1209", productId: "0003", framing: "native" } as const;
+const vendorReader = (productId: string): ReaderProfile => ({
+  name: `vendor's reader ${productId}`,
+  vendorId: "1209",
+  productId,
+  shownAs: "vendor",
+  family: "idtech",
+  quirks: [],
+});
 const daemon = await startDaemon({
   config: { stateDir, log: { level: "info" }, localApi: { port: 0, allowedOrigins: [] }, readers: [], profiles: [] },
   identity,
@@ -110,6 +119,7 @@ const daemon = await startDaemon({
     profiles: withBuiltIn([
       { ...lineReader, shownAs: "serial", family: "ascii", quirks: [] },
       { ...native, shownAs: "serial", family: "idtech", quirks: [] },
+      ...["0004", "0005"].map((productId) => vendorReader(productId)),
     ]),
     serial: host.serial.bind(host),
     clock,

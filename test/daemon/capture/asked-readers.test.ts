@@ -25,6 +25,11 @@ const OWN: readonly ReaderProfile[] = [
     framing: "native",
     quirks: [],
   },
+  {
+    ...{ name: "bulk reader", vendorId: "1209", productId: "0004", shownAs: "vendor" },
+    family: "idtech",
+    quirks: [],
+  },
 ];
 
 async function captured(name: string, device: Partial<ReaderDevice>) {
@@ -76,6 +81,7 @@ for (const [name, device, family, kind, answers] of [
   ["idtech-serial", {}, "idtech", "encrypted", undefined],
   ["idtech-serial", { idtechLevel: "clear" }, "ascii", "clear", undefined],
   ["native", {}, "idtech", "encrypted", undefined],
+  ["vendor-bulk", {}, "idtech", "encrypted", 0],
 ] as const) {
   t.test(`${name} that says it sends ${family} is captured and replayed as that`, async (t) => {
     const taken = await captured(name, device);

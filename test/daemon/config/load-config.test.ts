@@ -119,7 +119,7 @@ t.test("each thing that is wrong with a profile is a line, by the schema first a
       `${of(0)}.vendorId: got "1D50"; allowed: the USB vendor id: four hex digits, small letters, such as "0acd"`,
       `${of(1)}.productId: got 24600; allowed: the USB product id: four hex digits, small letters, such as "0acd"`,
       `${of(2)}.usagePage: got "8e"; allowed: the usage page of a HID device's collection: four hex digits, small letters, such as "0acd"`,
-      `${of(3)}.shownAs: got "usb"; allowed: what the system shows it as: hid, keyboard, serial`,
+      `${of(3)}.shownAs: got "usb"; allowed: what the system shows it as: hid, keyboard, serial, vendor`,
       `${of(4)}.family: got "magtek"; allowed: what the reader sends: magtek-sureswipe, magtek-magnesafe, magtek-keyboard, idtech, idtech-keyboard, hid-msr, ascii`,
       `${of(5)}.quirks.0: got "loud"; allowed: a quirk: sureswipe-text, clear-lines, short-report, insert-reader, product-id-varies`,
       `${of(6)}.quirks: got a list of 2; allowed: a list of quirks, each once: sureswipe-text, clear-lines, short-report, insert-reader, product-id-varies`,

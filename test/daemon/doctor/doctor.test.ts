@@ -111,11 +111,13 @@ t.test("a terminal before its first start, whose broker takes it", async (t) => 
   t.teardown(() => gateway.close());
   const mqtt = { url: broker.url, username: TERMINAL, password: PASSWORD };
   const own: ReaderProfile = { name: "till", vendorId: "1d50", productId: "6018", family: "idtech", quirks: [] };
-  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }), { profiles: [own] });
+  const box: ReaderProfile = { ...own, name: "box", productId: "6019", shownAs: "vendor" };
+  const config = configFor(await folder(t, { terminal: TERMINAL, mqtt }), { profiles: [own, box] });
   const till = { ...magtek, address: "/dev/hidraw6", vendorId: 0x1d50, productId: 0x6018, port: "1-6" };
+  const boxed: PluggedDevice = { ...till, address: "1:12:0", productId: 0x6019, port: "1-7", shownAs: "vendor" };
   const asked = gateway.next("keys.find");
   const told = gateway.next("ack");
-  const looking = look(config, [magtek, keyboard, standard, mouse, till]);
+  const looking = look(config, [magtek, keyboard, standard, mouse, till, boxed]);
   const answer = gateway.send("refused", { re: (await asked).id, code: "gateway_key_missing" });
   const findings = await looking;
   t.equal((await told).body.of, answer, "so that the gateway does not repeat it");
@@ -136,6 +138,9 @@ t.test("a terminal before its first start, whose broker takes it", async (t) => 
     { verdict: "good", says: /no reader that is known/ },
   ]);
   t.match(of(findings, "usb 1d50:6018"), [{ says: /port 1-6: till, of the config, by its product id/ }]);
+  t.match(of(findings, "usb 1d50:6019"), [
+    { says: /box, of the config, by its product id; \/dev\/bus\/usb\/001\/012 can/ },
+  ]);
   t.strictSame(of(findings, "reader"), []);
 });
 

@@ -39,8 +39,8 @@ function shown(name: string, port: string, address: string, serialNumber?: strin
     vendorId,
     productId,
     ...(serialNumber !== undefined && { serialNumber }),
-    ...(shape.kind === "serial"
-      ? { shownAs: "serial" }
+    ...(shape.kind !== "hid"
+      ? { shownAs: shape.kind }
       : shape.bootProtocol === 1
         ? { shownAs: "keyboard" }
         : { shownAs: "hid", usagePage, reportDescriptor: shape.reportDescriptor }),
@@ -194,6 +194,27 @@ t.test("reads a reader that only the operator knows, and takes the operator's wo
   await clock.advance(Seconds(1));
   t.match(swipes, [{ family: "ascii" }]);
 });
+
+t.test(
+  "a reader of its vendor's own class is read where the operator says what it is, and left alone otherwise",
+  async (t) => {
+    const plugged = [shown("vendor-bulk", "1-1", "1:5:0", "V1"), shown("vendor-interrupt", "1-2", "1:6:0")];
+    const anyOfItsVendor: ReaderProfile = { name: "any", vendorId: "1209", family: "idtech", quirks: [] };
+    const { names, devices: untouched } = beginWith(t, [anyOfItsVendor], ...plugged);
+    await settle();
+    t.strictSame(names(), []);
+    t.equal(untouched.open_.size, 0);
+    const told = beginWith(t, [{ ...anyOfItsVendor, shownAs: "vendor" }], ...plugged);
+    await settle();
+    t.strictSame(told.names(), ["any, serial number V1", "any, port 1-2"]);
+    told.devices.swipe("vendor-bulk", "1:5:0");
+    told.devices.swipe("vendor-interrupt", "1:6:0");
+    t.match(told.swipes, [{ family: "idtech" }, { family: "idtech" }]);
+    told.devices.unplug("1:5:0");
+    await settle();
+    t.match(told.intake.readers[0], { connected: false, lastDisconnect: { reason: "unplugged" } });
+  },
+);
 
 t.test(
   "a reader keeps its name on another port by its serial number, and alike ones have names of their own",
@@ -369,14 +390,35 @@ t.test("reads Linux's account of its devices", async (t) => {
   }
   link("bus/usb/devices/1-4:1.0", `${keyboard}/1-4:1.0`);
   link("bus/usb/devices/1-5:1.0", "devices/gone");
+  /** An interface of a vendor's own class, with one endpoint. */
+  const vendorInterface = (port: string, interfaceClass: string, direction: string, type: string) => {
+    const at = `${device(port, "1209:0004", { devnum: "8" })}/${port}:1.0`;
+    for (const [name, text] of [
+      ["bInterfaceClass", interfaceClass],
+      ["bInterfaceSubClass", "00"],
+      ["bInterfaceProtocol", "00"],
+      ["bInterfaceNumber", "00"],
+      ["ep_81/direction", direction],
+      ["ep_81/type", type],
+    ]) {
+      file(`${at}/${name}`, `${text}\n`);
+    }
+    link(`bus/usb/devices/${port}:1.0`, at);
+  };
+  vendorInterface("1-7", "ff", "in", "Bulk");
+  vendorInterface("1-8", "ff", "out", "Bulk");
+  vendorInterface("1-9", "ff", "in", "Isoc");
+  vendorInterface("1-10", "0a", "in", "Bulk");
   t.match(await linuxDevices(root), [
     { address: "/dev/hidraw3", shownAs: "hid", vendorId: 0x1209, port: "1-2.4", serialNumber: "H1", usagePage: 0x8e },
     // Beside a collection of its vendor's.
     { address: "/dev/hidraw5", productId: 0x0003, port: "1-6", usagePage: 0x8e },
     { address: "/dev/ttyACM0", shownAs: "serial", vendorId: 0x0acd, productId: 0x0520, port: "1-3" },
     { address: "1:7:0", shownAs: "keyboard", vendorId: 0x0801, port: "1-4", serialNumber: "K1" },
+    // Of the others one takes only, one is of sound or pictures, and one is no vendor's.
+    { address: "1:8:0", shownAs: "vendor", vendorId: 0x1209, productId: 0x0004, port: "1-7" },
   ]);
-  t.equal((await linuxDevices(root)).length, 4);
+  t.equal((await linuxDevices(root)).length, 5);
   t.strictSame(await linuxDevices(join(root, "nowhere")), []);
 });
 

@@ -1,5 +1,11 @@
 import { lintProfiles } from "@swipewire/protocol/readers/profile-lint";
-import { profileOf, READER_QUIRKS, ReaderProfile, readerProfiles } from "@swipewire/protocol/readers/profiles";
+import {
+  profileOf,
+  READER_FACES,
+  READER_QUIRKS,
+  ReaderProfile,
+  readerProfiles,
+} from "@swipewire/protocol/readers/profiles";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import t from "tap";
@@ -77,9 +83,11 @@ t.test("a profile fits the faces that it names, or those that its family can com
   const reader = { vendorId: 0x1d50, productId: 0x6018 };
   const own: ReaderProfile = { name: "till", vendorId: "1d50", family: "ascii", quirks: [] };
   const faces = (profile: ReaderProfile) =>
-    (["hid", "keyboard", "serial"] as const).filter((shownAs) => profileOf({ ...reader, shownAs }, [profile]));
+    READER_FACES.filter((shownAs) => profileOf({ ...reader, shownAs }, [profile]));
   t.strictSame(faces(own), ["keyboard", "serial"]);
   t.strictSame(faces({ ...own, shownAs: "serial" }), ["serial"]);
+  t.strictSame(faces({ ...own, shownAs: "vendor" }), ["vendor"], "only where it says so");
+  t.strictSame(faces({ ...own, family: "magtek-magnesafe", shownAs: "vendor" }), []);
   t.strictSame(faces({ ...own, family: "magtek-magnesafe" }), ["hid"]);
   t.strictSame(faces({ ...own, family: "idtech" }), ["hid", "keyboard", "serial"]);
 });

@@ -37,13 +37,24 @@ const nativeReader: ReaderProfile = {
   quirks: [],
 };
 
+const vendorReaders = ["0004", "0005"].map(
+  (productId): ReaderProfile => ({
+    name: `vendor's reader ${productId}`,
+    vendorId: "1209",
+    productId,
+    shownAs: "vendor",
+    family: "idtech",
+    quirks: [],
+  }),
+);
+
 /** Has a reader on a USB cable play a script to a daemon, in simulated time. */
 async function played(t: Test, script: ReaderScript, kind: ReaderKind) {
   const clock = new SimulatedClock();
   const host = new SimulatedHost();
   const finder = {
     source: host,
-    profiles: withBuiltIn([lineReader, nativeReader]),
+    profiles: withBuiltIn([lineReader, nativeReader, ...vendorReaders]),
     serial: host.serial.bind(host),
     clock,
     random: seededRandom(script.seed),

@@ -55,8 +55,8 @@ export class SimulatedHost implements DeviceSource {
     const stop = poll(
       endpoint,
       (bytes) => listener.report(bytes),
-      // Linux's usbhid clears a halt by itself, and asks on; who takes a keyboard from it is told.
-      () => (shownAs === "keyboard" ? listener.failed() : endpoint.clearHalt()),
+      // Linux's usbhid clears a halt by itself, and asks on; who reads past it is told.
+      () => (shownAs === "hid" ? endpoint.clearHalt() : listener.failed()),
     );
     return {
       close: async () => {
@@ -162,8 +162,8 @@ function described(address: string, { kind, device }: UsbReader): PluggedDevice 
     vendorId,
     productId,
     ...(serialNumber !== undefined && { serialNumber }),
-    ...(shape.kind === "serial"
-      ? { shownAs: "serial" }
+    ...(shape.kind !== "hid"
+      ? { shownAs: shape.kind }
       : shape.bootProtocol === 1
         ? { shownAs: "keyboard" }
         : {

@@ -269,6 +269,34 @@ t.test("a serial reader sends to a port that is open, and to nobody otherwise", 
   t.equal(await sending, true);
 });
 
+for (const [kind, transfer] of [
+  ["vendor-bulk", 2],
+  ["vendor-interrupt", 3],
+] as const) {
+  t.test(`${kind}: an interface of its own class, read by its one endpoint`, async (t) => {
+    const { server, attach, reader, clock } = await serving(t, kind);
+    const listing = await (await UsbipClient.connect(server.port)).deviceList();
+    t.equal(listing.devices[0]?.interfaces, "ff000000");
+    const client = await attach();
+    const { data } = await client.control({ type: DEVICE_IN, request: GET_DESCRIPTOR, value: 0x0200, length: 255 });
+    t.strictSame([...data.subarray(18)], [7, 5, 0x81, transfer, 64, 0, 1], "the endpoint's descriptor");
+    t.match(await client.control({ type: 0xc1, request: 1, length: 8 }), { status: -32 }, "a request of nobody's");
+    client.submit(1, 3, { out: Buffer.from("abc") });
+    t.match(await client.reply(), { status: -32 }, "it takes nothing");
+    const frame = frameOf(kind);
+    for (let n = 0; n < 16; n++) client.submit(1, 64);
+    await client.control({ type: DEVICE_IN, request: 8, length: 1 });
+    const sending = reader.send(frame);
+    const received: number[] = [];
+    while (received.length < frame.length) {
+      received.push(...(await client.reply()).data);
+      await clock.advance(Millis(10));
+    }
+    t.strictSame(Uint8Array.from(received), frame);
+    t.equal(await sending, true);
+  });
+}
+
 t.test("unplugging ends the connection and what was being sent", async (t) => {
   const { attach, reader, server } = await serving(t, "idtech");
   const client = await attach();
