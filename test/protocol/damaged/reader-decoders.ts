@@ -6,6 +6,7 @@ import { findUsage, parseReportDescriptor, reportLength } from "@swipewire/proto
 import { KEYBOARD_REPORT_LENGTH, KeyboardTyping, typeAsKeyboard } from "@swipewire/protocol/readers/keyboard-reports";
 import { decodeNativeFrame, encodeNativeFrame, NativeStream } from "@swipewire/protocol/readers/native-frame";
 import { openSwipe } from "@swipewire/protocol/readers/open-swipe";
+import { readReaderCapture } from "@swipewire/protocol/readers/reader-capture";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import { nativeIdentity } from "@swipewire/protocol/readers/reader-questions";
 import { swipeFromFrame } from "@swipewire/protocol/readers/swipe-from-frame";
@@ -190,4 +191,19 @@ const opened: DamagedDecoder = {
   },
 };
 
-export const readerDecoders: readonly DamagedDecoder[] = [...families, ...streams, ...native, ...hid, opened];
+const captured = {
+  v: 1,
+  takenAt: "2026-11-01T00:00:00.000Z",
+  reader: { transport: "serial", family: "idtech", framing: "native", baudRate: 9600 },
+  pieces: [{ ms: 0, bytes: "00aa" }],
+};
+
+const capture: DamagedDecoder = {
+  name: "capture of a reader",
+  of: ["readers/reader-capture#readReaderCapture"],
+  samples: [ascii(JSON.stringify(captured))],
+  codes: /^message_(too_large|not_json|invalid)$/,
+  decode: (bytes) => readReaderCapture(bytes),
+};
+
+export const readerDecoders: readonly DamagedDecoder[] = [...families, ...streams, ...native, ...hid, opened, capture];
