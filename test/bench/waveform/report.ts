@@ -11,7 +11,7 @@ export interface Tally {
 export const rateOf = (outcomes: readonly Outcome[]) => outcomes.filter(({ right }) => right).length / outcomes.length;
 export const wrongOf = (outcomes: readonly Outcome[]) => outcomes.reduce((sum, { wrong }) => sum + wrong, 0);
 
-const percent = (share: number) => (Number.isNaN(share) ? "" : `${(100 * share).toFixed(1)} %`);
+export const percent = (share: number) => (Number.isNaN(share) ? "" : `${(100 * share).toFixed(1)} %`);
 
 /** The value below which a share of all lies. */
 export function quantile(values: readonly number[], share: number): number {
@@ -66,6 +66,11 @@ export function asTable(tallies: readonly Tally[], tracks: readonly number[]): s
     ),
     String(wrongOf(tallies.flatMap(({ outcomes }) => outcomes))),
   ]);
+  return asColumns(lines);
+}
+
+/** The first column to the left, the others to the right. */
+export function asColumns(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
   return lines
     .map((line) =>

@@ -5,6 +5,7 @@ import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { conditions } from "./conditions.ts";
 import { cleanSpeed, type Outcome } from "./grid.ts";
 import { idleSpeed, type SoundName, sounds, spokenSounds } from "./no-cards.ts";
+import { besideReference } from "./reference.ts";
 import { asPicture, asTable, halfPoint, quantile, type Tally, wrongOf } from "./report.ts";
 import { addUp, runsIn } from "./tally.ts";
 import type { Done, Job } from "./worker.ts";
@@ -123,6 +124,8 @@ export async function waveform(args: readonly string[]): Promise<void> {
       const point = halfPoint(tallies.filter((tally) => tally.track === track));
       if (!Number.isNaN(point)) say(`track ${track}: half are read at ${point.toFixed(1)} dB`);
     }
+    const comparison = besideReference(tallies, chosen.length === conditions.length);
+    if (comparison) say(`\n${comparison}\n`);
     say(`${wrongOf(outcomes)} wrong accepts in ${outcomes.length} swipes`);
     const speed = (of: typeof outcomes) => of.map(({ signal, taken }) => signal / taken);
     const times = (value: number) => `${value.toFixed(value < 20 ? 1 : 0)} times`;
