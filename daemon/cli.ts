@@ -99,8 +99,8 @@ function readersOf(
 }
 
 async function enrolTerminal(flags: Flags & { gateway: string; token: string; name: string }): Promise<void> {
-  const { stateDir } = configOf(flags);
-  const { identity, serverTime } = await enrol({ ...flags, stateDir });
+  const { stateDir, certificateKey } = configOf(flags);
+  const { identity, serverTime } = await enrol({ ...flags, stateDir, certificateKey });
   await pairingToken(stateDir, systemRandom);
   say(`Enrolled as terminal ${identity.terminal}. Its identity and the pairing token for its page are in ${stateDir}.`);
   const off = Math.round((Date.parse(serverTime) - systemClock.now()) / 1000);

@@ -56,7 +56,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const signingKey = await importJWK(identity.signingKey, "EdDSA");
   if (signingKey instanceof Uint8Array) throw new TypeError("a signing key that is none");
   const token = await pairingToken(config.stateDir, random);
-  const kept = await certificateOf(config.stateDir, terminal);
+  const kept = await certificateOf(config, terminal);
 
   const link = linkTo({
     ...mqtt,
@@ -95,6 +95,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     identity,
     kept,
     stateDir: config.stateDir,
+    certificateKey: config.certificateKey,
     uplink,
     signingKey,
     gatewayKey: () => sealingKeys.gatewayKey(),

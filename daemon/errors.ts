@@ -375,6 +375,12 @@ export class IdentityMissing extends failure("identity_missing", {
   todo: "Run `swipewire-daemon enrol` with a token from the gateway.",
 }) {}
 
+export class TokenKeyUnusable extends failure("token_key_unusable", {
+  what: "The terminal's key can't be made or used in its PKCS#11 token.",
+  means: "The terminal gets no certificate.",
+  todo: "Check certificateKey in the config, that the token is there, and that opensc and libengine-pkcs11-openssl are installed.",
+}) {}
+
 export class EnrolmentAddressRefused extends failure("enrolment_address_refused", {
   what: "The gateway's address is not an https address.",
   means:

@@ -104,6 +104,16 @@ export const DaemonConfig = Type.Object(
       },
       { additionalProperties: false, default: {}, description: "an object with port and allowedOrigins" },
     ),
+    certificateKey: Type.Optional(
+      Type.Object(
+        {
+          module: Type.String({ minLength: 1, description: "the path of a PKCS#11 library" }),
+          token: Type.String({ minLength: 1, maxLength: 32, description: "the label of a token, 1 to 32 characters" }),
+          pinFile: Type.String({ minLength: 1, description: "the path of a file with the token's PIN" }),
+        },
+        { additionalProperties: false, description: "an object with module, token and pinFile" },
+      ),
+    ),
     findReaders: Type.Optional(
       Type.Boolean({ default: true, description: "true or false: use the USB readers that are plugged in" }),
     ),
@@ -116,7 +126,7 @@ export const DaemonConfig = Type.Object(
   },
   {
     additionalProperties: false,
-    description: "an object with stateDir, log, localApi, findReaders, readers and profiles",
+    description: "an object with stateDir, log, localApi, certificateKey, findReaders, readers and profiles",
   },
 );
 export type DaemonConfig = Type.Static<typeof DaemonConfig>;

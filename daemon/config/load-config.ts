@@ -35,7 +35,12 @@ export function loadConfig({ env, file = env[`${PREFIX}CONFIG`] }: ConfigSources
   const { config } = reading;
   // A path in the file starts at the file's folder, one in a variable where the daemon was started.
   const from = file === undefined || env[`${PREFIX}STATE_DIR`] !== undefined ? "." : dirname(file);
-  return { ...config, stateDir: resolve(from, config.stateDir) };
+  const { certificateKey: key } = config;
+  return {
+    ...config,
+    stateDir: resolve(from, config.stateDir),
+    ...(key && { certificateKey: { ...key, module: resolve(from, key.module), pinFile: resolve(from, key.pinFile) } }),
+  };
 }
 
 function readText(file: string): string {

@@ -5,9 +5,8 @@ import type { Random } from "@swipewire/protocol/random";
 import { type Clock, type Instant, Seconds } from "@swipewire/protocol/time";
 import { connectAsync } from "mqtt";
 import { UplinkBrokerRefused, UplinkCertificateRefused } from "../errors.ts";
-import type { KeptCertificate } from "../state/certificate.ts";
 import type { Identity } from "../state/identity.ts";
-import { failureOf } from "../uplink/mqtt-link.ts";
+import { failureOf, type LinkCertificate, tlsOf } from "../uplink/mqtt-link.ts";
 import { askGateway, type GatewayReply } from "./ask-gateway.ts";
 import type { Finding } from "./finding.ts";
 
@@ -35,10 +34,8 @@ const UNREACHED: readonly (readonly [causes: readonly string[], todo: string])[]
 
 /** How the terminal gets to its broker: by its certificate where it has one. */
 export interface BrokerAccess extends Pick<Identity, "mqtt"> {
-  readonly certificate?: KeptCertificate | undefined;
+  readonly certificate?: Omit<LinkCertificate, "only"> | undefined;
 }
-
-const shown = ({ certificate, key, authority }: KeptCertificate) => ({ cert: certificate, key, ca: authority });
 
 /** What was found on the way to the gateway, and of its clock as {@link GatewayReply} has it. */
 export interface UplinkCheck {
@@ -62,7 +59,7 @@ export async function checkUplink(
       {
         clientId: terminal,
         username: mqtt.username,
-        ...(certificate ? shown(certificate) : { password: mqtt.password }),
+        ...(certificate ? tlsOf(certificate) : { password: mqtt.password }),
         protocolVersion: 4,
         connectTimeout: PATIENCE,
         reconnectPeriod: 0,
@@ -114,7 +111,7 @@ export async function checkBrokerCertificate({ mqtt, certificate }: BrokerAccess
     ...(isIP(hostname) === 0 && { servername: hostname }),
     // It is looked at here, and nothing is sent.
     rejectUnauthorized: false,
-    ...(certificate && shown(certificate)),
+    ...(certificate && tlsOf(certificate)),
   });
   try {
     await once(socket, "secureConnect", { signal: AbortSignal.timeout(PATIENCE) });

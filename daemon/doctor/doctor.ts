@@ -4,6 +4,7 @@ import type { Random } from "@swipewire/protocol/random";
 import type { Clock } from "@swipewire/protocol/time";
 import type { AudioReader, DaemonConfig } from "../config/config-schema.ts";
 import { flawOf } from "../enrolment/certificate-flaws.ts";
+import { shownKey, type TokenPlace } from "../enrolment/token-key.ts";
 import { DaemonNotRunning, LocalApiOutOfReach } from "../errors.ts";
 import { type KeptCertificate, keptCertificate } from "../state/certificate.ts";
 import { type Identity, loadIdentity } from "../state/identity.ts";
@@ -32,7 +33,11 @@ export async function examine({ config, clock, random, user, ...readers }: Exami
   const running = await looked("daemon", () => askStatus(config));
   const kept = await looked("own certificate", () => keptCertificate(stateDir));
   const uplink =
-    identity.value && (await lookedAtUplink({ ...identity.value, kept: kept.value }, running.value, { clock, random }));
+    identity.value &&
+    (await lookedAtUplink({ identity: identity.value, kept: kept.value, place: config.certificateKey }, running.value, {
+      clock,
+      random,
+    }));
   return [
     identity.finding ?? { subject: "identity", verdict: "good", says: `enrolled as ${identity.value.terminal}` },
     ...(running.finding ? [notRunning(running.finding, running.error)] : daemonFindings(running.value)),
@@ -81,13 +86,20 @@ function readerFinding({ name, problem }: TerminalStatus["readers"][number]): Fi
   return [{ subject: "reader", verdict: "bad", says, todo: text?.todo ?? LOOK_UP }];
 }
 
+interface Own {
+  readonly identity: Identity;
+  readonly kept: KeptCertificate | undefined;
+  readonly place: TokenPlace | undefined;
+}
+
 async function lookedAtUplink(
-  { kept, ...identity }: Identity & { readonly kept: KeptCertificate | undefined },
+  { identity, kept, place }: Own,
   running: TerminalStatus | undefined,
   around: { readonly clock: Clock; readonly random: Random },
 ): Promise<UplinkCheck> {
   const own = checkCertificate(kept, identity.terminal, around.clock.now());
-  const access = { ...identity, certificate: kept && flawOf(kept, identity.terminal) === undefined ? kept : undefined };
+  const fits = kept && flawOf(kept, identity.terminal) === undefined && (typeof kept.key === "string" || place);
+  const access = { ...identity, certificate: fits ? { ...kept, key: shownKey(kept, place) } : undefined };
   const certificate = [...own, ...(await checkBrokerCertificate(access, around.clock.now()))];
   if (!running) {
     const uplink = await checkUplink(access, around);

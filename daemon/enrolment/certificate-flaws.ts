@@ -28,7 +28,8 @@ export function flawOf({ certificate, authority, key }: Shown, terminal: string)
     const own = new X509Certificate(certificate);
     const issuer = new X509Certificate(authority);
     if (!issuer.ca || !own.checkIssued(issuer) || !own.verify(issuer.publicKey)) return "its authority did not sign it";
-    if (!own.checkPrivateKey(createPrivateKey(key))) return "it is for another key";
+    // A token's is not to be looked at: the connection shows.
+    if (typeof key === "string" && !own.checkPrivateKey(createPrivateKey(key))) return "it is for another key";
     if (own.subject !== `CN=${terminal}`) return "it is another terminal's";
     return undefined;
   } catch {

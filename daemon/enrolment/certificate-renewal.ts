@@ -7,28 +7,36 @@ import type { Random } from "@swipewire/protocol/random";
 import { type Clock, Hours, type Instant, type Timer } from "@swipewire/protocol/time";
 import type { CryptoKey } from "jose";
 import type { Logger } from "pino";
+import type { DaemonConfig } from "../config/config-schema.ts";
 import { type KeptCertificate, keepCertificate, keptCertificate } from "../state/certificate.ts";
 import { type Identity, loadIdentity } from "../state/identity.ts";
 import type { LinkCertificate } from "../uplink/mqtt-link.ts";
 import type { CertificateOutcome, Uplink } from "../uplink/uplink.ts";
 import { checkFit, flawOf, renewalOf, validityOf } from "./certificate-flaws.ts";
+import { shownKey, type TokenPlace } from "./token-key.ts";
 
 /** Between looks whether it is time; half of it at least. */
 const LONGEST_PAUSE = Hours(12);
 
 /**
- * The certificate of this terminal; one that does not fit it is none, as where an enrolment was cut off in the middle.
+ * The certificate of this terminal; one that does not fit it is none, as where an enrolment was cut off in the middle, or its token is not in the config.
  * @throws StateFileExposed | StateFileInvalid | StateFolderUnusable
  */
-export async function certificateOf(stateDir: string, terminal: string): Promise<KeptCertificate | undefined> {
+export async function certificateOf(
+  { stateDir, certificateKey }: Pick<DaemonConfig, "stateDir" | "certificateKey">,
+  terminal: string,
+): Promise<KeptCertificate | undefined> {
   const kept = await keptCertificate(stateDir);
-  return kept && flawOf(kept, terminal) === undefined ? kept : undefined;
+  if (!kept || flawOf(kept, terminal) !== undefined) return undefined;
+  return typeof kept.key === "string" || certificateKey ? kept : undefined;
 }
 
 export interface CertificateRenewalOptions {
   readonly identity: Pick<Identity, "terminal" | "mqtt">;
   readonly kept: KeptCertificate | undefined;
   readonly stateDir: string;
+  /** Where keys are made, if not in files. */
+  readonly certificateKey?: TokenPlace | undefined;
   readonly uplink: Pick<Uplink, "findCertificate">;
   /** The terminal's, which signs its swipes. */
   readonly signingKey: CryptoKey;
@@ -65,7 +73,11 @@ export class CertificateRenewal {
     const kept = this.#kept;
     if (!kept) return undefined;
     const good = clock.now() < validityOf(kept).until;
-    return { ...kept, only: identity.mqtt.url === kept.url || (kept.taken && good) };
+    return {
+      ...kept,
+      key: shownKey(kept, this.#options.certificateKey),
+      only: identity.mqtt.url === kept.url || (kept.taken && good),
+    };
   }
 
   /** A broker let the terminal in by it. */
@@ -105,7 +117,7 @@ export class CertificateRenewal {
       if (!gatewayKey) return;
       if (!this.#kept && !(await this.#find({}, gatewayKey))) return;
       const { makeCertificateKey } = await import("./certificate-request.ts");
-      const { key, request } = await makeCertificateKey();
+      const { key, request } = await makeCertificateKey(this.#options.certificateKey);
       const signed = await signCertificateRequest(identity.terminal, request, signingKey);
       const found = await this.#find({ request: signed }, gatewayKey);
       if (found?.certificate === undefined) return;

@@ -9,6 +9,7 @@ import { type Identity, saveIdentity } from "../state/identity.ts";
 import { makeRoom } from "../state/private-file.ts";
 import { flawOf } from "./certificate-flaws.ts";
 import type { CertificateKey } from "./certificate-request.ts";
+import type { TokenPlace } from "./token-key.ts";
 
 const TIMEOUT = 15_000;
 const LONGEST_REPLY = 65_536;
@@ -24,6 +25,8 @@ export interface EnrolmentOptions {
   readonly token: string;
   readonly name: string;
   readonly stateDir: string;
+  /** Where its key for a certificate is made, if not in a file. */
+  readonly certificateKey?: TokenPlace | undefined;
 }
 
 /** What the terminal is from now on. */
@@ -36,9 +39,16 @@ export interface Enrolled {
 /**
  * Makes the terminal's key, has the gateway enrol it, and keeps the identity in `<stateDir>/identity.json`, in place of
  * any that was there.
- * @throws EnrolmentAddressRefused | EnrolmentUnreachable | EnrolmentRefused | EnrolmentReplyInvalid | StateFolderUnusable
+ * @throws EnrolmentAddressRefused | EnrolmentUnreachable | EnrolmentRefused | EnrolmentReplyInvalid | StateFolderUnusable |
+ * StateFileExposed | TokenKeyUnusable
  */
-export async function enrol({ gateway, token, name, stateDir }: EnrolmentOptions): Promise<Enrolled> {
+export async function enrol({
+  gateway,
+  token,
+  name,
+  stateDir,
+  certificateKey: place,
+}: EnrolmentOptions): Promise<Enrolled> {
   const address = enrolmentAddress(gateway, "v1/terminals");
   // Before the token is spent: can what comes back be kept?
   await makeRoom(stateDir);
@@ -46,7 +56,7 @@ export async function enrol({ gateway, token, name, stateDir }: EnrolmentOptions
   const { privateKey } = await generateKeyPair("Ed25519", { extractable: true });
   const { x, d } = await exportJWK(privateKey);
   if (x === undefined || d === undefined) throw new TypeError("an Ed25519 key without its halves");
-  const own = await certificateKey(gateway);
+  const own = await certificateKey(gateway, place);
   const request: EnrolmentRequest = {
     token,
     name,
@@ -63,19 +73,19 @@ export async function enrol({ gateway, token, name, stateDir }: EnrolmentOptions
 }
 
 /** Where the gateway's terminals need a certificate, which it says before the token is spent. */
-async function certificateKey(gateway: string): Promise<CertificateKey | undefined> {
+async function certificateKey(gateway: string, place: TokenPlace | undefined): Promise<CertificateKey | undefined> {
   const { status, body } = await ask(enrolmentAddress(gateway, "v1/certificate-authority"), { method: "GET" });
   if (status === 404) return undefined;
   read(readAuthority, status, body);
   const { makeCertificateKey } = await import("./certificate-request.ts");
-  return await makeCertificateKey();
+  return await makeCertificateKey(place);
 }
 
 interface FirstCertificate {
   readonly stateDir: string;
   readonly terminal: string;
   readonly certificate: TerminalCertificate | undefined;
-  readonly key: string;
+  readonly key: CertificateKey["key"];
 }
 
 async function keepFirst({ stateDir, terminal, certificate, key }: FirstCertificate): Promise<void> {

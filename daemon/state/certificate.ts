@@ -12,8 +12,11 @@ import { readPrivateFile, removePrivateFile, writePrivateFile } from "./private-
  */
 export const KeptCertificate = strict({
   ...TerminalCertificate.properties,
-  /** PKCS #8, PEM. */
-  key: Type.String({ pattern: "^-----BEGIN PRIVATE KEY-----\\n", maxLength: 2_048 }),
+  /** PKCS #8, PEM; or where it is, which is where the config says. */
+  key: Type.Union([
+    Type.String({ pattern: "^-----BEGIN PRIVATE KEY-----\\n", maxLength: 2_048 }),
+    strict({ in: Type.Literal("token") }),
+  ]),
   /** Whether a broker has taken it: from then on the terminal logs in by nothing else. */
   taken: Type.Boolean(),
 });

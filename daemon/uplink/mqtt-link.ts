@@ -1,9 +1,11 @@
-import { backoff } from "@swipewire/protocol/backoff";
+import { backoff, spread } from "@swipewire/protocol/backoff";
 import type { Random } from "@swipewire/protocol/random";
-import { type Clock, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
+import { type Clock, Minutes, Seconds, sleep, type Timer } from "@swipewire/protocol/time";
 import { connect, ErrorWithReasonCode, type MqttClient } from "mqtt";
 import type { Logger } from "pino";
+import type { TokenKey } from "../enrolment/token-key.ts";
 import {
+  TokenKeyUnusable,
   UplinkBrokerRefused,
   UplinkBrokerUnreachable,
   UplinkBrokerUntrusted,
@@ -14,6 +16,8 @@ import type { BrokerLink, BrokerListener } from "./broker-link.ts";
 
 const KEEPALIVE = Seconds(20);
 const CONNECT_TIMEOUT = Seconds(10);
+/** Tokens lock after some wrong PINs, and do not say whether it was that. */
+const TOKEN_PAUSE = Minutes(10);
 /** How long a farewell may take. */
 const FAREWELL = Seconds(1);
 
@@ -21,7 +25,8 @@ const FAREWELL = Seconds(1);
 export interface LinkCertificate {
   readonly url: string;
   readonly certificate: string;
-  readonly key: string;
+  /** PEM; or what OpenSSL's engine finds it by. */
+  readonly key: string | TokenKey;
   /** Who must have signed the broker's. */
   readonly authority: string;
   /** Otherwise the password is tried too, in turn. */
@@ -124,25 +129,42 @@ export class MqttLink implements BrokerLink {
     return certificate?.only || !this.#passwordNext ? certificate : undefined;
   }
 
+  /** Node takes a certificate and its key before it connects, and says at once where it can't. */
+  #begun(begin: () => MqttClient): MqttClient | undefined {
+    const { logger, clock, random } = this.#options;
+    try {
+      return begin();
+    } catch {
+      // What a token's library says may hold anything.
+      const { code, text } = TokenKeyUnusable;
+      this.#problem = code;
+      logger.error({ code, failures: this.#failures + 1 }, text.what);
+      this.#failures++;
+      this.#retry = clock.after(spread(TOKEN_PAUSE, random), () => this.#connect());
+      return undefined;
+    }
+  }
+
   #connect(): void {
     const { url, clientId, username, password, subscriptions, will, logger, certificateTaken } = this.#options;
     const certificate = this.#certificate();
-    const client = connect(certificate?.url ?? url, {
-      protocolVersion: 4,
-      clean: true,
-      clientId,
-      username,
-      ...(certificate
-        ? { cert: certificate.certificate, key: certificate.key, ca: certificate.authority }
-        : { password }),
-      keepalive: KEEPALIVE / 1000,
-      connectTimeout: CONNECT_TIMEOUT,
-      reconnectPeriod: 0,
-      resubscribe: false,
-      // Which is a buffer for each number that has two bytes, made beforehand: 9 MB.
-      writeCache: false,
-      will: { ...will(), payload: Buffer.from(will().payload), qos: 1, retain: true },
-    });
+    const client = this.#begun(() =>
+      connect(certificate?.url ?? url, {
+        protocolVersion: 4,
+        clean: true,
+        clientId,
+        username,
+        ...(certificate ? tlsOf(certificate) : { password }),
+        keepalive: KEEPALIVE / 1000,
+        connectTimeout: CONNECT_TIMEOUT,
+        reconnectPeriod: 0,
+        resubscribe: false,
+        // Which is a buffer for each number that has two bytes, made beforehand: 9 MB.
+        writeCache: false,
+        will: { ...will(), payload: Buffer.from(will().payload), qos: 1, retain: true },
+      }),
+    );
+    if (!client) return;
     this.#client = client;
     /** Whether the broker has seen the certificate and said nothing of it yet: TLS 1.3 lets it refuse after the handshake. */
     let shown = false;
@@ -207,6 +229,13 @@ export class MqttLink implements BrokerLink {
 
 /** What Node says of a certificate that it does not believe: `X509_V_ERR_…`, and of one for another name. */
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|CRL|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH/;
+
+/** What TLS is to show and to believe. */
+export const tlsOf = ({ certificate, key, authority }: Omit<LinkCertificate, "url" | "only">) => ({
+  cert: certificate,
+  ca: authority,
+  ...(typeof key === "string" ? { key } : key),
+});
 
 /** What kept the terminal from its broker. */
 export function failureOf(error: Error) {

@@ -75,7 +75,7 @@ t.test("names file or variable, field, what was given and what is allowed, all a
   t.strictSame(
     [...problems].sort(),
     [
-      `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, findReaders, readers, profiles`,
+      `${file}: locaApi: there is no such field; allowed: stateDir, log, localApi, certificateKey, findReaders, readers, profiles`,
       `${file}: localApi.allowedOrigins.0: got "https://a.example/page"; allowed: an origin as browsers send it: scheme, host and port, nothing more`,
       `${file}: log.level: got "loud"; allowed: fatal, error, warn, info, debug or silent`,
       `${file}: readers.0.transport: got "usb"; allowed: an object whose transport is serial or audio`,
@@ -83,7 +83,7 @@ t.test("names file or variable, field, what was given and what is allowed, all a
       `${file}: readers.1.path: got ""; allowed: the path of a serial port`,
       `${file}: readers.2.name: got nothing; allowed: a name for people, 1 to 80 characters`,
       `${file}: readers.2.source: got "default"; allowed: a sound input by its name: hw:CARD=…, plughw:CARD=… or pulse:<source>`,
-      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_FIND_READERS, SWIPEWIRE_DAEMON_READERS, SWIPEWIRE_DAEMON_PROFILES",
+      "SWIPEWIRE_DAEMON_LOCALAPI_PORT: there is no such variable; allowed: SWIPEWIRE_DAEMON_STATE_DIR, SWIPEWIRE_DAEMON_LOG_LEVEL, SWIPEWIRE_DAEMON_LOCAL_API_PORT, SWIPEWIRE_DAEMON_LOCAL_API_ALLOWED_ORIGINS, SWIPEWIRE_DAEMON_CERTIFICATE_KEY_MODULE, SWIPEWIRE_DAEMON_CERTIFICATE_KEY_TOKEN, SWIPEWIRE_DAEMON_CERTIFICATE_KEY_PIN_FILE, SWIPEWIRE_DAEMON_FIND_READERS, SWIPEWIRE_DAEMON_READERS, SWIPEWIRE_DAEMON_PROFILES",
       "SWIPEWIRE_DAEMON_LOCAL_API_PORT: localApi.port: got 70000; allowed: a port from 0 (any free one) to 65535",
     ].sort(),
   );

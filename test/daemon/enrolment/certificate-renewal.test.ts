@@ -69,7 +69,7 @@ async function begin(t: Test, { enrolledBefore = false } = {}) {
   const start = async (find = findCertificate) =>
     new CertificateRenewal({
       identity,
-      kept: await certificateOf(stateDir, identity.terminal),
+      kept: await certificateOf({ stateDir }, identity.terminal),
       stateDir,
       uplink: { findCertificate: find },
       signingKey,
@@ -81,7 +81,7 @@ async function begin(t: Test, { enrolledBefore = false } = {}) {
       random: floor.random,
       logger: log.logger,
     });
-  const kept = () => certificateOf(stateDir, identity.terminal);
+  const kept = () => certificateOf({ stateDir }, identity.terminal);
   const serial = async () => new X509Certificate((await kept())?.certificate ?? "").serialNumber;
   return { ...floor, clock, identity, stateDir, line, log, start, kept, serial };
 }
@@ -253,6 +253,6 @@ t.test("enrolled anew while it runs: the new identity's certificate is left alon
   await f.clock.advance(Days(300));
   await ask(daemon);
   t.equal(f.line.asked.length, 1);
-  t.equal((await certificateOf(f.stateDir, terminal))?.certificate, other.certificate.certificate);
+  t.equal((await certificateOf({ stateDir: f.stateDir }, terminal))?.certificate, other.certificate.certificate);
   t.equal(await f.kept(), undefined, "and is none of the one before");
 });

@@ -1,6 +1,6 @@
 import { type LinkCertificate, MqttLink } from "@swipewire/daemon/uplink/mqtt-link";
 import { topics } from "@swipewire/protocol/messages/topics";
-import { systemClock } from "@swipewire/protocol/time";
+import { type Duration, Minutes, systemClock } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { certifyingBroker, HOST } from "../../gateway/certificates/certifying-broker.ts";
 import { signingFloor } from "../../gateway/certificates/signing-floor.ts";
@@ -27,6 +27,7 @@ async function begin(t: Test, { host = HOST } = {}) {
   const link = (certificate: LinkCertificate | undefined, password = mqtt.password) => {
     const log = capturedLog();
     const told = Promise.withResolvers<void>();
+    const pauses: Duration[] = [];
     let taken = 0;
     const link = new MqttLink({
       url: broker.url,
@@ -42,6 +43,7 @@ async function begin(t: Test, { host = HOST } = {}) {
       clock: {
         now: clock.now,
         after: (delay, action) => {
+          pauses.push(delay);
           told.resolve();
           return clock.after(delay, action);
         },
@@ -53,7 +55,7 @@ async function begin(t: Test, { host = HOST } = {}) {
     const connected = Promise.withResolvers<void>();
     link.open({ connected: () => connected.resolve(), disconnected: () => {}, message: () => {} });
     /** The first attempt failed, and another is due. */
-    return { link, log, connected: connected.promise, failed: told.promise, taken: () => taken };
+    return { link, log, connected: connected.promise, failed: told.promise, pauses, taken: () => taken };
   };
   return { ...floor, own, broker, shown, link };
 }
@@ -107,4 +109,13 @@ t.test("until a broker has taken it once, certificate and password are tried in 
   const other = link({ ...shown, only: false });
   await other.connected;
   t.equal(other.taken(), 1, "the certificate first");
+});
+
+t.test("a token that can't be used is told, and tried again later, not in a moment", async (t) => {
+  const { shown, link } = await begin(t);
+  const made = link({ ...shown, key: { privateKeyEngine: "nobody's", privateKeyIdentifier: "pkcs11:object=x" } });
+  await made.failed;
+  t.equal(made.link.problem, "token_key_unusable");
+  t.match(made.log.lines(), [{ level: 50, code: "token_key_unusable", failures: 1 }]);
+  t.ok(made.pauses.every((pause) => pause >= Minutes(5)));
 });

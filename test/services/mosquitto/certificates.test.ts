@@ -131,7 +131,7 @@ acl_file ${file("access-list")}
     return error.code;
   };
   t.equal(
-    await shake({ cert: kept?.certificate ?? "", key: kept?.key ?? "" }),
+    await shake({ cert: kept?.certificate ?? "", key: `${kept?.key}` }),
     "ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_REVOKED",
   );
   t.equal(await shake({}), "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED");
