@@ -5,6 +5,7 @@ import { hexKey } from "../readers/hex-key.ts";
 import { readCapture } from "./capture.ts";
 import type { Profile } from "./inspection.ts";
 import { messageInCharacters, messageKinds, messageProfile } from "./message-profile.ts";
+import { nativeProfile } from "./native-profile.ts";
 import { asJson, asText } from "./print.ts";
 import { readerProfile } from "./reader-profile.ts";
 import { inspectModemRecording, inspectRecording } from "./recording-command.ts";
@@ -14,6 +15,7 @@ const profiles: ReadonlyMap<string, Profile> = new Map([
   ...readerFamilyNames.map((family) => [family, readerProfile(family)] as const),
   ["hid-msr", readerProfile("hid-msr")],
   ["auto", readerProfile("auto")],
+  ["native", nativeProfile],
   ...Object.entries(messageKinds).map(([name, kind]) => [`8583:${name}`, messageProfile(name, kind)] as const),
 ]);
 
