@@ -1,3 +1,4 @@
+import { testCards } from "@swipewire/simulator/cards/test-cards";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import type { VirtualReader } from "@swipewire/simulator/readers/virtual-reader";
 import { type Carrier, playScript } from "@swipewire/simulator/script/play-script";
@@ -29,6 +30,8 @@ export class ReaderStand {
   readonly #units: readonly Unit[];
   readonly #clock: SimulatedClock;
   readonly #dice: Dice;
+  /** One of each kind, so that what only it makes the daemon do is done early. */
+  readonly #first: Unit[];
   #plugged: Unit | undefined;
 
   constructor({ host, clock, dice }: { host: SimulatedHost; clock: SimulatedClock; dice: Dice }) {
@@ -39,6 +42,8 @@ export class ReaderStand {
         const ksn = new Uint8Array(10).fill(at + 1, 0, 7);
         const device = { clock, random: seededRandom(at) };
         const reader = readerOfKind(kind, { bdk: PUBLISHED_BDK, ksn, device });
+        // What a reader derives with its first card counts to nobody's growth.
+        reader.nextFrame(this.#dice.pick(testCards)).fill(0);
         const { commands } = reader;
         const usb = new UsbReader({
           kind,
@@ -66,10 +71,11 @@ export class ReaderStand {
         return unit;
       }),
     );
+    this.#first = readerKinds.flatMap(({ name }) => this.#units.find(({ kind }) => kind.name === name) ?? []);
   }
 
   async plugAny(): Promise<void> {
-    if (!this.#plugged) await this.#dice.pick(this.#units).carrier.plug();
+    if (!this.#plugged) await (this.#first.shift() ?? this.#dice.pick(this.#units)).carrier.plug();
   }
 
   async unplug(): Promise<void> {

@@ -48,6 +48,9 @@ const MOST_GROWTH = Math.max(1, 72 / hours);
 /** The search for readers, its looks after a plug, keys, the payer's limits, a reader's second try. */
 const MOST_QUIET_TIMERS = 10;
 
+// One slab of it more or less would outweigh everything else.
+Buffer.poolSize = 0;
+
 const clock = new SimulatedClock();
 const random = seededRandom(seed);
 const dice = new Dice(seed);
@@ -169,7 +172,8 @@ async function sample(hour: number): Promise<void> {
   await lookAtPage();
   for (let turn = 0; turn < 2; turn++) {
     await settle();
-    collectGarbage?.();
+    // The plain one leaves what V8 keeps in case it is wanted again.
+    collectGarbage?.({ type: "major", execution: "sync", flavor: "last-resort" });
   }
   const { heapUsed, heapTotal, external } = process.memoryUsage();
   const anonymous = Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "latin1"))?.[1]);
