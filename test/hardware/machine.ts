@@ -70,7 +70,7 @@ export class Machine {
     const gone = new AbortController();
     this.#qemu.once("exit", () => gone.abort());
     const signal = AbortSignal.any([limit, gone.signal]);
-    while (!this.#console.at(-1)?.includes("kiosk is up")) await once(lines, "line", { signal });
+    while (!this.#console.some((line) => line.includes("kiosk is up"))) await once(lines, "line", { signal });
   }
 
   async #connect(key: string, port: number): Promise<void> {

@@ -1,8 +1,6 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -15,6 +13,7 @@ import type { ReaderDevice } from "@swipewire/simulator/readers/virtual-reader";
 import { UsbipServer } from "@swipewire/simulator/usbip/server";
 import { pino } from "pino";
 import t, { type Test } from "tap";
+import { freePort } from "../free-port.ts";
 import { buildImage } from "./image.ts";
 import { Kiosk } from "./kiosk.ts";
 import { Machine } from "./machine.ts";
@@ -54,17 +53,6 @@ process.on("exit", () => {
   const { pass, fail, skip } = t.assertTotals;
   if (pass + fail > 0) process.stdout.write(`${pass} passed, ${fail} failed, ${skip} skipped\n`);
 });
-
-/** QEMU and ssh want a number, not a socket. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new TypeError("a port without a number");
-  return address.port;
-}
 
 const logger = pino({ level: "warn" }, process.stderr);
 const image = buildImage(folder);

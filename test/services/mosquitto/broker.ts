@@ -1,6 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 
 /** What an operator gives Mosquitto: each terminal its own topics, by its user name. */
 export const ACCESS_LIST = `user gateway
@@ -10,15 +8,6 @@ pattern write swipewire/1/terminals/%u/presence
 pattern read swipewire/1/terminals/%u/down
 pattern read swipewire/1/gateway/presence
 `;
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Starts it, and waits until it says that it runs. */
 export async function startMosquitto(config: string): Promise<ChildProcess> {

@@ -9,6 +9,7 @@ import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
 import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { startSystem } from "@swipewire/simulator/demo/system";
 import t from "tap";
+import { freePort } from "../../free-port.ts";
 import { gatewayCommand, writeConfig } from "../../system/gateway-process.ts";
 import {
   clock,
@@ -22,7 +23,7 @@ import {
   untilStep,
   untilView,
 } from "../../system/stage.ts";
-import { ACCESS_LIST, freePort, startMosquitto } from "./broker.ts";
+import { ACCESS_LIST, startMosquitto } from "./broker.ts";
 
 const PASSWORD = "only-for-this-test";
 

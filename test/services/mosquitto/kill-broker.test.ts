@@ -2,9 +2,10 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
+import { freePort } from "../../free-port.ts";
 import { outliveBroker } from "../../system/broker-death.ts";
 import { emptyFolder } from "../../system/stage.ts";
-import { ACCESS_LIST, freePort, startMosquitto } from "./broker.ts";
+import { ACCESS_LIST, startMosquitto } from "./broker.ts";
 
 t.test("Mosquitto is killed in mid-payment: charged once, and the terminal learns the truth", async (t) => {
   const folder = await emptyFolder(t);

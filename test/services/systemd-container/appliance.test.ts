@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { startBroker } from "../../daemon/test-broker.ts";
 import { TestGateway } from "../../daemon/test-gateway.ts";
 import { enrolInto, order, PASSWORD, TERMINAL } from "../../daemon/test-identity.ts";
+import { freePort } from "../../free-port.ts";
 import { bootContainer } from "./container.ts";
 
 const UNIT = "swipewire-daemon.service";
@@ -30,14 +30,6 @@ const broker = await startBroker(PASSWORD);
 t.teardown(() => broker.kill());
 const gateway = new TestGateway({ url: broker.url, password: PASSWORD, terminal: TERMINAL, order });
 t.teardown(() => gateway.close());
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const { run } = await bootContainer(t, shared);
 // Images of containers forbid that packages start services.
