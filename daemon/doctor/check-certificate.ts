@@ -1,6 +1,10 @@
+import { createSecureContext } from "node:tls";
 import { type Instant, isoTime } from "@swipewire/protocol/time";
 import { flawOf, renewalOf, validityOf } from "../enrolment/certificate-flaws.ts";
+import { shownKey, type TokenPlace } from "../enrolment/token-key.ts";
+import { TokenKeyUnusable } from "../errors.ts";
 import type { KeptCertificate } from "../state/certificate.ts";
+import { type LinkCertificate, tlsOf } from "../uplink/mqtt-link.ts";
 import type { Finding } from "./finding.ts";
 
 const subject = "own certificate";
@@ -30,4 +34,28 @@ export function checkCertificate(kept: KeptCertificate | undefined, terminal: st
   if (now < renewalOf({ from, until }) + (until - from) * LATE) return [{ subject, verdict: "good", says }];
   const todo = "Have the daemon run and reach its gateway: it renews it by itself, and its log says why it could not";
   return [{ subject, verdict: "doubtful", says: `${says}; it should have been renewed`, todo }];
+}
+
+/** What the terminal can show; undefined where it has nothing, or can't use it. */
+export interface OwnCertificate {
+  readonly shown?: Omit<LinkCertificate, "only">;
+  readonly findings: readonly Finding[];
+}
+
+/** {@link checkCertificate}, and whether its key can be used: a token may be gone, or locked. */
+export function checkOwn(
+  kept: KeptCertificate | undefined,
+  { terminal, place, now }: { terminal: string; place: TokenPlace | undefined; now: Instant },
+): OwnCertificate {
+  const findings = checkCertificate(kept, terminal, now);
+  if (!kept || flawOf(kept, terminal) !== undefined) return { findings };
+  try {
+    const shown = { ...kept, key: shownKey(kept, place) };
+    createSecureContext(tlsOf(shown));
+    return { shown, findings };
+  } catch {
+    // What a token's library says may hold anything.
+    const { what: says, todo } = TokenKeyUnusable.text;
+    return { findings: [{ subject, verdict: "bad", says, todo }] };
+  }
 }

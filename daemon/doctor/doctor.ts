@@ -3,14 +3,13 @@ import type { TerminalStatus } from "@swipewire/protocol/messages/terminal-statu
 import type { Random } from "@swipewire/protocol/random";
 import type { Clock } from "@swipewire/protocol/time";
 import type { AudioReader, DaemonConfig } from "../config/config-schema.ts";
-import { flawOf } from "../enrolment/certificate-flaws.ts";
-import { shownKey, type TokenPlace } from "../enrolment/token-key.ts";
+import type { TokenPlace } from "../enrolment/token-key.ts";
 import { DaemonNotRunning, LocalApiOutOfReach } from "../errors.ts";
 import { type KeptCertificate, keptCertificate } from "../state/certificate.ts";
 import { type Identity, loadIdentity } from "../state/identity.ts";
 import { askStatus } from "./ask-status.ts";
 import { checkBrokerCertificate, checkUplink, type UplinkCheck } from "./check-broker.ts";
-import { checkCertificate } from "./check-certificate.ts";
+import { checkOwn } from "./check-certificate.ts";
 import { checkClock, clockKept } from "./check-clock.ts";
 import { checkDisk, checkFolder } from "./check-disk.ts";
 import { checkInputs } from "./check-inputs.ts";
@@ -97,10 +96,10 @@ async function lookedAtUplink(
   running: TerminalStatus | undefined,
   around: { readonly clock: Clock; readonly random: Random },
 ): Promise<UplinkCheck> {
-  const own = checkCertificate(kept, identity.terminal, around.clock.now());
-  const fits = kept && flawOf(kept, identity.terminal) === undefined && (typeof kept.key === "string" || place);
-  const access = { ...identity, certificate: fits ? { ...kept, key: shownKey(kept, place) } : undefined };
-  const certificate = [...own, ...(await checkBrokerCertificate(access, around.clock.now()))];
+  const now = around.clock.now();
+  const own = checkOwn(kept, { terminal: identity.terminal, place, now });
+  const access = { ...identity, certificate: own.shown };
+  const certificate = [...own.findings, ...(await checkBrokerCertificate(access, now))];
   if (!running) {
     const uplink = await checkUplink(access, around);
     return { ...uplink, findings: [...uplink.findings, ...certificate] };

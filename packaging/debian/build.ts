@@ -65,6 +65,7 @@ Priority: optional
 Installed-Size: ${kilobytes}
 Depends: adduser, init-system-helpers, libc6 (>= 2.28), libstdc++6, libudev1, libusb-1.0-0, systemd
 Recommends: alsa-utils
+Suggests: libengine-pkcs11-openssl, opensc
 Description: turns a magnetic-stripe reader into a safe payment terminal
  Takes swipes from USB, serial and audio readers, validates and seals them, and
  publishes them to a Swipewire gateway over MQTT.

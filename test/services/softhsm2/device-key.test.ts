@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { loadConfig } from "@swipewire/daemon/config/load-config";
 import { startDaemon } from "@swipewire/daemon/daemon";
 import { checkUplink } from "@swipewire/daemon/doctor/check-broker";
+import { checkOwn } from "@swipewire/daemon/doctor/check-certificate";
 import { makeCertificateKey } from "@swipewire/daemon/enrolment/certificate-request";
 import { enrol } from "@swipewire/daemon/enrolment/enrol";
 import { shownKey } from "@swipewire/daemon/enrolment/token-key";
@@ -67,6 +68,13 @@ t.test("a terminal whose key never leaves its token enrols, connects, and is loo
   const certificate = { ...kept, key: shownKey(kept, place) };
   const { findings } = await checkUplink({ ...identity, certificate }, { clock, random });
   t.match(findings, [{ says: /takes this terminal/ }, { verdict: "good" }]);
+
+  const look = (at: typeof place | undefined) =>
+    checkOwn(kept, { terminal: identity.terminal, place: at, now: clock.now() });
+  t.match(look(place), { shown: { url: kept.url }, findings: [{ verdict: "good" }] });
+  for (const wrong of [undefined, { ...place, token: "nobody's" }]) {
+    t.match(look(wrong), { shown: undefined, findings: [{ verdict: "bad", todo: /certificateKey/ }] });
+  }
 
   const taken = heard("a broker took the certificate");
   const daemon = await startDaemon({
