@@ -117,7 +117,12 @@ export class SerialTransport implements ReaderTransport {
     this.#port = port;
     // Without a listener for data the package reports no close either. Errors are followed by a close.
     const answers = question && new SerialAnswers(port, question);
-    let forget = answers ? () => void answers.end().fill(0) : this.#take(port);
+    const asking = new AbortController();
+    const endAsking = () => {
+      asking.abort();
+      answers?.end().fill(0);
+    };
+    let forget = answers ? endAsking : this.#take(port);
     port.open((error) => {
       if (this.#port !== port) {
         // Closed while it was being opened.
@@ -134,7 +139,7 @@ export class SerialTransport implements ReaderTransport {
         this.#connect();
         return;
       }
-      void this.#ask(question, answers).then((asked) => {
+      void this.#ask(question, answers, asking.signal).then((asked) => {
         if (this.#port !== port || !port.isOpen) return;
         const early = answers.end();
         forget = this.#take(port);
@@ -155,8 +160,8 @@ export class SerialTransport implements ReaderTransport {
     });
   }
 
-  async #ask(question: ReaderQuestion, answers: SerialAnswers): Promise<Asked> {
-    const asked = await askReader(question, (request) => answers.exchange(request), this.#options.clock);
+  async #ask(question: ReaderQuestion, answers: SerialAnswers, signal: AbortSignal): Promise<Asked> {
+    const asked = await askReader(question, (request) => answers.exchange(request), this.#options.clock, signal);
     this.#family = asked.outcome === "answered" ? asked.family : this.#options.family;
     return asked;
   }

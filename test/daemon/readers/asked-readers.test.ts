@@ -15,7 +15,7 @@ import { UsbReader } from "@swipewire/simulator/usbip/usb-reader";
 import { SerialPortMock } from "serialport";
 import t, { type Test } from "tap";
 import { seededRandom } from "../../seeded-random.ts";
-import { SimulatedClock } from "../../simulated-clock.ts";
+import { SimulatedClock, settle } from "../../simulated-clock.ts";
 import { SimulatedHost } from "../../simulator/script/simulated-host.ts";
 import { capturedLog } from "../captured-log.ts";
 
@@ -131,6 +131,16 @@ t.test("a reader that is asked and pulled out is not one that was connected", as
     await clock.advance(Seconds(5));
     t.match(status(), { connected: true, recognised: { asked: name === "keyboard" ? "unclear" : "silent" } });
     t.ok(codes().includes("reader_unanswering"));
+  }
+});
+
+t.test("closing waits for no reader that is being asked, and leaves nothing behind", async (t) => {
+  for (const name of ["keyboard", "idtech-serial", "native"]) {
+    const { clock, intake, codes } = await begin(t, name, { commands: { hear: () => undefined } });
+    await intake.close();
+    await settle();
+    t.equal(clock.pending, 0, name);
+    t.strictSame(codes(), name === "keyboard" ? ["reader_unanswering"] : [], "what was not waited for is not told");
   }
 });
 
