@@ -15,6 +15,10 @@ const RISE = 5.5;
 const LEAST = 2.6;
 /** No noise is so steady that a smaller rise than this would be something. */
 const SMALLEST_RISE = 2;
+/** The same for what is heard already, and blocks after which it is heard no more. */
+const FALL = 3;
+const SMALLEST_FALL = 1.5;
+const FADING = 6;
 /** Mean square of what 16-bit converters whisper to themselves. */
 const SILENCE = (1.5 / 32_768) ** 2;
 
@@ -33,6 +37,8 @@ interface Octave {
   /** How far it rises over its floor in noise at most: as the mean of {@link SMOOTHED} blocks, and in one. */
   readonly rise: number;
   readonly riseOfOne: number;
+  /** What rose goes on until it is less than this over the floor: a card that slows down fades. */
+  readonly fall: number;
 }
 
 function octavesOf(block: number): Octave[] {
@@ -43,7 +49,8 @@ function octavesOf(block: number): Octave[] {
     const averaged = Math.min(LONGEST, Math.max(SMOOTHED, Math.ceil(TELLING / squares)));
     const least = meanOf(squares * averaged, -LEAST);
     const rise = Math.max(SMALLEST_RISE, meanOf(squares * SMOOTHED, RISE) / least);
-    octaves.push({ length, averaged, rise, riseOfOne: meanOf(squares, RISE) / least });
+    const fall = Math.max(SMALLEST_FALL, meanOf(squares * SMOOTHED, FALL) / least);
+    octaves.push({ length, averaged, rise, riseOfOne: meanOf(squares, RISE) / least, fall });
   }
   return octaves;
 }
@@ -103,7 +110,7 @@ export class Activity {
       this.#leastOf.fill(Number.POSITIVE_INFINITY, group, group + OCTAVES);
       this.#findFloor();
     }
-    if (this.isHot(0)) {
+    if (this.isHot(0) || (this.quietFor < FADING && this.#isAbove(0, SMOOTHED, true))) {
       if (this.#isAbove(0, 1)) this.#loudAt = this.#count;
       else if (this.quietFor >= SMOOTHED) this.#loudAt = this.#count - 1;
       // What is heard may hide noise, as a clipped swipe does: it says nothing of the quiet.
@@ -132,10 +139,10 @@ export class Activity {
     return this.#total(0, SMOOTHED) <= SILENCE;
   }
 
-  #isAbove(back: number, blocks: number): boolean {
+  #isAbove(back: number, blocks: number, goesOn = false): boolean {
     return (
-      this.#octaves.some(({ rise, riseOfOne }, octave) => {
-        const least = (this.#floor[octave] as number) * (blocks === 1 ? riseOfOne : rise);
+      this.#octaves.some(({ rise, riseOfOne, fall }, octave) => {
+        const least = (this.#floor[octave] as number) * (goesOn ? fall : blocks === 1 ? riseOfOne : rise);
         return this.#mean(octave, back, blocks) > least + SILENCE / OCTAVES;
       }) && this.#total(back, blocks) > SILENCE
     );

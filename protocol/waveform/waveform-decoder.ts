@@ -177,7 +177,8 @@ export class WaveformDecoder {
     const isOver = quiet && (rose || age > FIRST_SECONDS * this.#rate);
     if (isOver) {
       this.#isFirst = false;
-      this.#read(this.#seen, events, rose);
+      // What a stream begins with is steady noise, as is known by now, and long to read.
+      if (rose) this.#read(this.#seen, events, rose);
       this.#openedAt = undefined;
       this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
     } else if (age > LONGEST_SECONDS * this.#rate) {

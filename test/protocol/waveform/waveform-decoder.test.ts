@@ -103,6 +103,20 @@ t.test("out of noise, hum or clipping a swipe is answered within 100 ms, and not
   }
 });
 
+t.test("a swipe that fades into the noise as the hand slows down is one", async (t) => {
+  const changes = {
+    hand: { speed: 10, change: 0.25 },
+    line: { snr: 3, drift: 0.5, coupling: 20 },
+    before: 0.5,
+    after: 0.5,
+  };
+  for (const seed of [1, 2, 3, 4]) {
+    const decoder = new WaveformDecoder({ sampleRate: RATE });
+    const events = [...decoder.push(signalOf("unionpay-debit", 2, seed, changes)), ...decoder.flush()];
+    t.strictSame(told(events), [[`2 forward ${TRACK_2}`]], `${seed}`);
+  }
+});
+
 t.test("steady noise and hum are not taken for swipes", async (t) => {
   for (const sampleRate of [48_000, 8000]) {
     const dice = new Dice(4);
