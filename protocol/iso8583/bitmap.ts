@@ -28,7 +28,7 @@ export class Bitmaps {
    * Reads one bitmap into two of `words`, each for 32 fields, the first of them in its top bit.
    * @throws Iso8583Truncated | Iso8583CharacterInvalid
    */
-  read(cursor: Cursor, words: Uint32Array, word: number): void {
+  read(cursor: Cursor, words: Int32Array, word: number): void {
     const { bytes, at } = cursor;
     if (at + this.size > bytes.length) throw new Iso8583Truncated({ detail: `bitmap, offset ${bytes.length}` });
     if (this.#hexadecimal) {
@@ -44,7 +44,7 @@ export class Bitmaps {
   }
 
   /** Writes two of `words` as one bitmap. */
-  write(words: Uint32Array, word: number, out: Uint8Array, at: number): void {
+  write(words: Int32Array, word: number, out: Uint8Array, at: number): void {
     for (let i = 0; i < BYTES; i++) this.#bytes[i] = (words[word + (i >> 2)] ?? 0) >>> (24 - (i & 3) * 8);
     if (this.#hexadecimal) putHexadecimal(this.#bytes, out, at);
     else out.set(this.#bytes, at);
@@ -52,7 +52,7 @@ export class Bitmaps {
 }
 
 /** Sets the bit of a field, 1 to 64 for each bitmap. */
-export function setBit(words: Uint32Array, field: number): void {
+export function setBit(words: Int32Array, field: number): void {
   const word = Math.trunc((field - 1) / FIELDS_PER_WORD);
   words[word] = (words[word] ?? 0) | (TOP_BIT >>> ((field - 1) % FIELDS_PER_WORD));
 }
@@ -60,10 +60,10 @@ export function setBit(words: Uint32Array, field: number): void {
 /** The first field of a word whose bit is set. @param word its place among the words @param bits not zero */
 export const firstField = (word: number, bits: number): number => word * FIELDS_PER_WORD + Math.clz32(bits) + 1;
 /** A word without its first set bit. */
-export const withoutFirst = (bits: number): number => (bits & ~(TOP_BIT >>> Math.clz32(bits))) >>> 0;
+export const withoutFirst = (bits: number): number => bits & ~(TOP_BIT >>> Math.clz32(bits));
 
 /** The last field of all words whose bit is set; 0 where none is. */
-export function lastField(words: Uint32Array): number {
+export function lastField(words: Int32Array): number {
   for (let word = words.length - 1; word >= 0; word--) {
     const bits = words[word] ?? 0;
     // The lowest bit alone, and how far from the top it is.
@@ -73,4 +73,4 @@ export function lastField(words: Uint32Array): number {
 }
 
 const wordAt = (bytes: Uint8Array, at: number) =>
-  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
+  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);

@@ -73,15 +73,23 @@ interface Draft {
   fields: Record<number, Value>;
 }
 
+/** What goes before the MTI, as bytes and taken apart. */
+interface Address extends Pick<Draft, "tpdu" | "header"> {
+  readonly bytes: Uint8Array;
+}
+
 /** Stands in the place of a message's last field until it is read: the object then grows once, and not field by field. */
 const AWAITED = new Uint8Array();
+
+/** Of a message that broke off before its bitmap. Nothing is put into it. */
+const NO_FIELDS: Record<number, Value> = Object.freeze({});
 
 /** Objects of that one entry, by field: a copy has room for every field up to it. */
 const AWAITING: readonly Readonly<Record<number, Value>>[] = Array.from({ length: 2 * BITMAP_FIELDS + 1 }, (_, last) =>
   last === 0 ? {} : { [last]: AWAITED },
 );
 
-const emptyDraft = (): Draft => ({ tpdu: "", header: "", mti: "", fields: {} });
+const emptyDraft = (): Draft => ({ tpdu: "", header: "", mti: "", fields: NO_FIELDS });
 
 class CompiledDialect<D extends Dialect> implements Codec<D> {
   readonly dialect: D;
@@ -94,7 +102,9 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
   readonly #mtiAt: number;
   readonly #macLength: number;
   /** Bits of the message at hand, 32 fields each. */
-  readonly #words = new Uint32Array(4);
+  readonly #words = new Int32Array(4);
+  /** Of the message that was read last: those of one line have one TPDU and header. */
+  #address: Address = { bytes: new Uint8Array(), tpdu: "", header: "" };
   /** How far the last reading came. */
   #stage: Stage = "TPDU";
 
@@ -192,16 +202,15 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
 
   #read(bytes: Uint8Array, draft: Draft): void {
     const cursor: Cursor = { bytes, at: 0 };
-    this.#stage = "TPDU";
-    draft.tpdu = this.#tpdu.read(cursor) as string;
-    this.#stage = "header";
-    draft.header = this.#header.read(cursor) as string;
+    this.#readAddress(cursor, draft);
     this.#stage = "MTI";
     draft.mti = this.#mti.read(cursor) as string;
     this.#stage = "bitmap";
-    const words = this.#words.fill(0);
+    const words = this.#words;
+    words[2] = 0;
+    words[3] = 0;
     this.#bitmaps.read(cursor, words, 0);
-    if (((words[0] ?? 0) & 0x80000000) !== 0 && this.dialect.bitmaps === 2) {
+    if ((words[0] ?? 0) < 0 && this.dialect.bitmaps === 2) {
       this.#bitmaps.read(cursor, words, 2);
       words[0] = withoutFirst(words[0] ?? 0);
     }
@@ -220,6 +229,22 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
     }
   }
 
+  #readAddress(cursor: Cursor, draft: Draft): void {
+    const { bytes } = cursor;
+    const last = this.#address;
+    if (last.bytes.length === this.#mtiAt && begins(bytes, last.bytes)) {
+      draft.tpdu = last.tpdu;
+      draft.header = last.header;
+      cursor.at = this.#mtiAt;
+      return;
+    }
+    this.#stage = "TPDU";
+    draft.tpdu = this.#tpdu.read(cursor) as string;
+    this.#stage = "header";
+    draft.header = this.#header.read(cursor) as string;
+    this.#address = { bytes: bytes.slice(0, cursor.at), tpdu: draft.tpdu, header: draft.header };
+  }
+
   /** A codec reads each field as its dialect says it is. */
   #finished(draft: Draft): Message<D> {
     return draft as Message<D> & Draft;
@@ -230,6 +255,12 @@ class CompiledDialect<D extends Dialect> implements Codec<D> {
     if (field === undefined) throw new Iso8583FieldUnknown({ detail: `field ${number}` });
     return field;
   }
+}
+
+function begins(bytes: Uint8Array, beginning: Uint8Array): boolean {
+  if (bytes.length < beginning.length) return false;
+  for (let i = 0; i < beginning.length; i++) if (bytes[i] !== beginning[i]) return false;
+  return true;
 }
 
 /** Length of the MAC field of either bitmap. */

@@ -24,7 +24,8 @@ export class FieldCodec {
   readonly #packedLength: boolean;
   /** Bytes that the length takes. */
   readonly #prefix: number;
-  readonly #as: "text" | "bytes" | "sensitive";
+  /** The value, or undefined where the bytes are not what they should be. */
+  readonly #take: (bytes: Uint8Array, at: number, count: number) => Value | undefined;
 
   /** @param name how errors call the field */
   constructor(name: string, format: FieldFormat, dialect: Dialect) {
@@ -35,18 +36,19 @@ export class FieldCodec {
     this.#lengthDigits = "max" in format ? format.lengthDigits : 0;
     this.#packedLength = dialect.digits === "packed";
     this.#prefix = this.#packedLength ? (this.#lengthDigits + 1) >> 1 : this.#lengthDigits;
-    this.#as = format.sensitive ? "sensitive" : format.content === "b" ? "bytes" : "text";
+    this.#take = takerOf(format, this.#content);
   }
 
   /** Bytes the value takes, its length before it included. @throws Iso8583LengthInvalid */
-  measure(value: Value): number {
-    const { length } = value;
-    if (this.#lengthDigits === 0 ? length !== this.#longest : length > this.#longest) {
-      throw new Iso8583LengthInvalid({
-        detail: `${this.#name}, ${length} of ${this.#lengthDigits === 0 ? "" : "at most "}${this.#longest}`,
-      });
+  measure({ length }: Value): number {
+    if (this.#lengthDigits === 0) {
+      if (length === this.#longest) return this.#size;
+    } else if (length <= this.#longest) {
+      return this.#prefix + this.#content.size(length);
     }
-    return this.#prefix + this.#content.size(length);
+    throw new Iso8583LengthInvalid({
+      detail: `${this.#name}, ${length} of ${this.#lengthDigits === 0 ? "" : "at most "}${this.#longest}`,
+    });
   }
 
   /**
@@ -63,7 +65,7 @@ export class FieldCodec {
         ? value.use((bytes) => this.#content.put(bytes, out, start))
         : this.#content.put(value, out, start);
     if (!taken) throw this.#failure(this.#content.refused, start);
-    return start + this.#content.size(length);
+    return start + (this.#lengthDigits === 0 ? this.#size : this.#content.size(length));
   }
 
   /**
@@ -71,20 +73,26 @@ export class FieldCodec {
    * @throws Iso8583Truncated | Iso8583LengthInvalid | Iso8583DigitInvalid | Iso8583PaddingInvalid | Iso8583CharacterInvalid
    */
   read(cursor: Cursor): Value {
+    return this.#lengthDigits === 0
+      ? this.#readContent(cursor, cursor.at, this.#longest, this.#size)
+      : this.#readVariable(cursor);
+  }
+
+  #readVariable(cursor: Cursor): Value {
+    const { bytes, at } = cursor;
+    const count = this.#readLength(bytes, at);
+    return this.#readContent(cursor, at + this.#prefix, count, this.#content.size(count));
+  }
+
+  #readContent(cursor: Cursor, start: number, count: number, size: number): Value {
     const { bytes } = cursor;
-    const count = this.#lengthDigits === 0 ? this.#longest : this.#readLength(bytes, cursor.at);
-    const start = cursor.at + this.#prefix;
-    const end = start + (this.#lengthDigits === 0 ? this.#size : this.#content.size(count));
+    const end = start + size;
     if (end > bytes.length) throw this.#failure(Iso8583Truncated, start);
     cursor.at = end;
-    if (this.#as === "text") {
-      const text = this.#content.text(bytes, start, count);
-      if (text !== undefined) return text;
-    } else {
-      const copy = new Uint8Array(count);
-      if (this.#content.copy(bytes, start, copy)) return this.#as === "bytes" ? copy : new SensitiveBytes(copy);
-      copy.fill(0);
-    }
+    return this.#take(bytes, start, count) ?? this.#refuse(bytes, start, count);
+  }
+
+  #refuse(bytes: Uint8Array, start: number, count: number): never {
     const { Kind, at } = this.#content.fault(bytes, start, count);
     throw this.#failure(Kind, at);
   }
@@ -114,4 +122,16 @@ export class FieldCodec {
   #failure(Kind: FailureClass<string>, at: number): Failure<string> {
     return new Kind({ detail: `${this.#name}, offset ${at}` });
   }
+}
+
+/** What reads a field's value; undefined where the bytes are not what they should be. */
+function takerOf({ sensitive, content: kind }: FieldFormat, content: ContentCodec) {
+  const { text, copy } = content;
+  if (!sensitive && kind !== "b") return text;
+  return (bytes: Uint8Array, at: number, count: number): Value | undefined => {
+    const into = new Uint8Array(count);
+    if (copy(bytes, at, into)) return sensitive ? new SensitiveBytes(into) : into;
+    into.fill(0);
+    return undefined;
+  };
 }

@@ -8,27 +8,30 @@ export interface Fault {
   readonly at: number;
 }
 
-/** How one kind of content stands on the wire. Counts are of characters, or of bytes of a `b` field. */
+/**
+ * How one kind of content stands on the wire. Counts are of characters, or of bytes of a `b` field. Functions and not
+ * methods: each field's are compiled for that field, whatever other contents there are.
+ */
 export interface ContentCodec {
   /** Bytes on the wire. */
-  size(count: number): number;
+  readonly size: (count: number) => number;
   /** Writes where `out` holds zeros. @returns false when `value` holds what it may not */
-  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean;
+  readonly put: (value: string | Uint8Array, out: Uint8Array, at: number) => boolean;
   /** The characters. @returns undefined when the bytes are not what they should be: {@link fault} tells why */
-  text(bytes: Uint8Array, at: number, count: number): string | undefined;
+  readonly text: (bytes: Uint8Array, at: number, count: number) => string | undefined;
   /** Fills `into`. @returns false when the bytes are not what they should be: {@link fault} tells why */
-  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean;
+  readonly copy: (bytes: Uint8Array, at: number, into: Uint8Array) => boolean;
   /** Why {@link text} or {@link copy} took nothing. */
-  fault(bytes: Uint8Array, at: number, count: number): Fault;
+  readonly fault: (bytes: Uint8Array, at: number, count: number) => Fault;
   /** What {@link put} refuses. */
   readonly refused: FailureClass<string>;
 }
 
 /** How the content of a field stands on the wire in a dialect. */
 export function contentCodec({ content, justify }: FieldFormat, { digits, bytes }: Dialect): ContentCodec {
-  if (content === "b") return bytes === "raw" ? new RawContent() : new HexadecimalContent();
-  if (digits === "packed" && (content === "n" || content === "z")) return new PackedContent(content, justify);
-  return new CharacterContent(content);
+  if (content === "b") return bytes === "raw" ? rawContent() : hexadecimalContent();
+  if (digits === "packed" && (content === "n" || content === "z")) return packedContent(content, justify === "right");
+  return characterContent(content);
 }
 
 const ZERO = 0x30;
@@ -39,48 +42,62 @@ const NIBBLES = {
   z: Uint8Array.from({ length: 16 }, (_, nibble) => (nibble < 10 || nibble === 13 ? ZERO + nibble : 0)),
 };
 
+/** Both characters of a packed byte, the first above the second; 0 where one may not be. */
+const PAIRS = { n: pairsOf(NIBBLES.n), z: pairsOf(NIBBLES.z) };
+
+function pairsOf(nibbles: Uint8Array): Uint16Array {
+  return Uint16Array.from({ length: 256 }, (_, byte) => {
+    const [first = 0, second = 0] = [nibbles[byte >> 4], nibbles[byte & 0xf]];
+    return first === 0 || second === 0 ? 0 : (first << 8) | second;
+  });
+}
+
 /** All texts of one to four digits, by how many they are and by the number they say: pieces are quicker than characters. */
 const DIGIT_TEXTS = Array.from({ length: 5 }, (_, count) =>
   Array.from({ length: 10 ** count }, (_, number) => (count === 0 ? "" : String(number).padStart(count, "0"))),
 );
 const [, ONE_DIGIT = [], TWO_DIGITS = [], , FOUR_DIGITS = []] = DIGIT_TEXTS;
 
-/** Digits in ASCII. @returns undefined when one is something else */
-function digitText(bytes: Uint8Array, at: number, count: number): string | undefined {
-  let text = "";
-  let number = 0;
-  let gathered = 0;
-  for (let i = at; i < at + count; i++) {
-    const digit = (bytes[i] ?? 0) - ZERO;
-    if (digit < 0 || digit > 9) return undefined;
-    number = number * 10 + digit;
-    if (++gathered === 4) {
-      text += FOUR_DIGITS[number] ?? "";
-      number = 0;
-      gathered = 0;
-    }
-  }
-  return gathered === 0 ? text : text + (DIGIT_TEXTS[gathered]?.[number] ?? "");
-}
-
-/** Stands in {@link PACKED_NUMBERS} for what is no pair of digits. */
+/** Stands in {@link PACKED_NUMBERS} for what is no pair of digits, and for what is no digit. */
 export const NOT_DIGITS = 0xff;
+/** What a digit in ASCII says, by its byte. */
+const DIGITS = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= ZERO && byte <= ZERO + 9 ? byte - ZERO : NOT_DIGITS,
+);
 /** The number that two packed digits say, 0 to 99, by their byte. */
 export const PACKED_NUMBERS = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >> 4 < 10 && (byte & 0xf) < 10 ? (byte >> 4) * 10 + (byte & 0xf) : NOT_DIGITS,
 );
 
+/** Digits in ASCII. @returns undefined when one is something else */
+function digitText(bytes: Uint8Array, at: number, count: number): string | undefined {
+  let text = "";
+  const end = at + count;
+  let i = at;
+  for (; i + 4 <= end; i += 4) {
+    const first = DIGITS[bytes[i] ?? 0] ?? NOT_DIGITS;
+    const second = DIGITS[bytes[i + 1] ?? 0] ?? NOT_DIGITS;
+    const third = DIGITS[bytes[i + 2] ?? 0] ?? NOT_DIGITS;
+    const fourth = DIGITS[bytes[i + 3] ?? 0] ?? NOT_DIGITS;
+    if ((first | second | third | fourth) === NOT_DIGITS) return undefined;
+    text += FOUR_DIGITS[first * 1000 + second * 100 + third * 10 + fourth] ?? "";
+  }
+  if (i === end) return text;
+  const rest = end - i;
+  let number = 0;
+  for (; i < end; i++) {
+    const digit = DIGITS[bytes[i] ?? 0] ?? NOT_DIGITS;
+    if (digit === NOT_DIGITS) return undefined;
+    number = number * 10 + digit;
+  }
+  return text + (DIGIT_TEXTS[rest]?.[number] ?? "");
+}
+
 /** Digits two to a byte. @returns undefined when one is something else, or the pad of an odd count is not zero */
-function packedDigitText(bytes: Uint8Array, at: number, count: number, right: boolean): string | undefined {
+function packedDigitText(bytes: Uint8Array, at: number, count: number): string | undefined {
   let text = "";
   let left = count;
   let i = at;
-  if (right && (count & 1) === 1) {
-    const byte = bytes[i++] ?? 0;
-    if (byte > 9) return undefined;
-    text = ONE_DIGIT[byte] ?? "";
-    left--;
-  }
   for (; left >= 4; left -= 4, i += 2) {
     const first = PACKED_NUMBERS[bytes[i] ?? 0] ?? NOT_DIGITS;
     const second = PACKED_NUMBERS[bytes[i + 1] ?? 0] ?? NOT_DIGITS;
@@ -98,57 +115,24 @@ function packedDigitText(bytes: Uint8Array, at: number, count: number, right: bo
   return last >> 4 > 9 || (last & 0xf) !== 0 ? undefined : text + (ONE_DIGIT[last >> 4] ?? "");
 }
 
+/** As {@link packedDigitText}, the pad of an odd count before the digits. */
+function rightDigitText(bytes: Uint8Array, at: number, count: number): string | undefined {
+  if ((count & 1) === 0) return packedDigitText(bytes, at, count);
+  const first = bytes[at] ?? 0;
+  const rest = packedDigitText(bytes, at + 1, count - 1);
+  return first > 9 || rest === undefined ? undefined : (ONE_DIGIT[first] ?? "") + rest;
+}
+
 /** Digits and track characters, two to a byte. */
-class PackedContent implements ContentCodec {
-  readonly refused = Iso8583DigitInvalid;
-  readonly #nibbles: Uint8Array;
-  readonly #right: boolean;
-  readonly #digits: boolean;
+function packedContent(content: "n" | "z", right: boolean): ContentCodec {
+  const nibbles = NIBBLES[content];
+  const pairs = PAIRS[content];
+  const firstNibble = (at: number, count: number) => at * 2 + (right ? count & 1 : 0);
 
-  constructor(content: "n" | "z", justify: FieldFormat["justify"]) {
-    this.#nibbles = NIBBLES[content];
-    this.#right = justify === "right";
-    this.#digits = content === "n";
-  }
-
-  size(count: number): number {
-    return (count + 1) >> 1;
-  }
-
-  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
-    const nibbles = this.#nibbles;
-    let place = this.#firstNibble(at, value.length);
-    for (let i = 0; i < value.length; i++, place++) {
-      const character = typeof value === "string" ? value.charCodeAt(i) : (value[i] ?? 0);
-      const nibble = character - ZERO;
-      if (character === 0 || nibbles[nibble] !== character) return false;
-      out[place >> 1] = place & 1 ? (out[place >> 1] ?? 0) | nibble : nibble << 4;
-    }
-    return true;
-  }
-
-  text(bytes: Uint8Array, at: number, count: number): string | undefined {
-    if (this.#digits) return packedDigitText(bytes, at, count, this.#right);
-    const characters = scratch(count);
-    return this.#unpack(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
-  }
-
-  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
-    return this.#unpack(bytes, at, into.length, into);
-  }
-
-  fault(bytes: Uint8Array, at: number, count: number): Fault {
-    for (let i = 0, place = this.#firstNibble(at, count); i < count; i++, place++) {
-      if (this.#nibbles[nibbleAt(bytes, place)] === 0) return { Kind: Iso8583DigitInvalid, at };
-    }
-    return { Kind: Iso8583PaddingInvalid, at };
-  }
-
-  #unpack(bytes: Uint8Array, at: number, count: number, into: number[] | Uint8Array): boolean {
-    const nibbles = this.#nibbles;
+  const unpack = (bytes: Uint8Array, at: number, count: number, into: number[] | Uint8Array): boolean => {
     let place = at;
     let i = 0;
-    if (this.#right && (count & 1) === 1) {
+    if (right && (count & 1) === 1) {
       // The pad of an odd count comes first.
       const byte = bytes[place++] ?? 0;
       const character = nibbles[byte & 0xf] ?? 0;
@@ -156,23 +140,45 @@ class PackedContent implements ContentCodec {
       into[i++] = character;
     }
     for (; i + 1 < count; i += 2) {
-      const byte = bytes[place++] ?? 0;
-      const first = nibbles[byte >> 4] ?? 0;
-      const second = nibbles[byte & 0xf] ?? 0;
-      if (first === 0 || second === 0) return false;
-      into[i] = first;
-      into[i + 1] = second;
+      const pair = pairs[bytes[place++] ?? 0] ?? 0;
+      if (pair === 0) return false;
+      into[i] = pair >> 8;
+      into[i + 1] = pair & 0xff;
     }
     if (i === count) return true;
     const byte = bytes[place] ?? 0;
     const character = nibbles[byte >> 4] ?? 0;
     into[i] = character;
     return character !== 0 && (byte & 0xf) === 0;
-  }
+  };
 
-  #firstNibble(at: number, count: number): number {
-    return at * 2 + (this.#right ? count & 1 : 0);
-  }
+  const trackText = (bytes: Uint8Array, at: number, count: number) => {
+    const characters = scratch(count);
+    return unpack(bytes, at, count, characters) ? String.fromCharCode.apply(null, characters) : undefined;
+  };
+
+  return {
+    refused: Iso8583DigitInvalid,
+    size: (count) => (count + 1) >> 1,
+    put(value, out, at) {
+      let place = firstNibble(at, value.length);
+      for (let i = 0; i < value.length; i++, place++) {
+        const character = typeof value === "string" ? value.charCodeAt(i) : (value[i] ?? 0);
+        const nibble = character - ZERO;
+        if (character === 0 || nibbles[nibble] !== character) return false;
+        out[place >> 1] = place & 1 ? (out[place >> 1] ?? 0) | nibble : nibble << 4;
+      }
+      return true;
+    },
+    text: content === "z" ? trackText : right ? rightDigitText : packedDigitText,
+    copy: (bytes, at, into) => unpack(bytes, at, into.length, into),
+    fault(bytes, at, count) {
+      for (let i = 0, place = firstNibble(at, count); i < count; i++, place++) {
+        if (nibbles[nibbleAt(bytes, place)] === 0) return { Kind: Iso8583DigitInvalid, at };
+      }
+      return { Kind: Iso8583PaddingInvalid, at };
+    },
+  };
 }
 
 const nibbleAt = (bytes: Uint8Array, place: number) => ((bytes[place >> 1] ?? 0) >> (place & 1 ? 0 : 4)) & 0xf;
@@ -204,122 +210,89 @@ const ALLOWED: Record<Exclude<FieldContent, "b">, number> = {
 };
 
 /** ASCII characters. */
-class CharacterContent implements ContentCodec {
-  readonly refused: FailureClass<string>;
-  readonly #first: number;
-  readonly #allowed: number;
-  readonly #digits: boolean;
+function characterContent(content: Exclude<FieldContent, "b">): ContentCodec {
+  const rest = ALLOWED[content];
+  const first = content === "x+n" ? SIGN : rest;
+  const refused = content === "n" || content === "z" ? Iso8583DigitInvalid : Iso8583CharacterInvalid;
 
-  constructor(content: Exclude<FieldContent, "b">) {
-    this.#allowed = ALLOWED[content];
-    this.#first = content === "x+n" ? SIGN : this.#allowed;
-    this.#digits = content === "n";
-    this.refused = content === "n" || content === "z" ? Iso8583DigitInvalid : Iso8583CharacterInvalid;
-  }
-
-  size(count: number): number {
-    return count;
-  }
-
-  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
-    let allowed = this.#first;
-    for (let i = 0; i < value.length; i++) {
-      const character = typeof value === "string" ? value.charCodeAt(i) : (value[i] ?? 0);
-      if (((CLASSES[character] ?? 0) & allowed) === 0) return false;
-      out[at + i] = character;
-      allowed = this.#allowed;
-    }
-    return true;
-  }
-
-  text(bytes: Uint8Array, at: number, count: number): string | undefined {
-    if (this.#digits) return digitText(bytes, at, count);
+  const text = (bytes: Uint8Array, at: number, count: number) => {
     const characters = scratch(count);
-    let allowed = this.#first;
-    for (let i = 0; i < count; i++, allowed = this.#allowed) {
+    let allowed = first;
+    for (let i = 0; i < count; i++, allowed = rest) {
       const character = bytes[at + i] ?? 0;
       if (((CLASSES[character] ?? 0) & allowed) === 0) return undefined;
       characters[i] = character;
     }
     return String.fromCharCode.apply(null, characters);
-  }
+  };
 
-  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
-    let allowed = this.#first;
-    for (let i = 0; i < into.length; i++, allowed = this.#allowed) {
-      const character = bytes[at + i] ?? 0;
-      if (((CLASSES[character] ?? 0) & allowed) === 0) return false;
-      into[i] = character;
-    }
-    return true;
-  }
-
-  fault(bytes: Uint8Array, at: number, count: number): Fault {
-    let allowed = this.#first;
-    for (let i = at; i < at + count; i++, allowed = this.#allowed) {
-      if (((CLASSES[bytes[i] ?? 0] ?? 0) & allowed) === 0) return { Kind: this.refused, at: i };
-    }
-    return { Kind: this.refused, at };
-  }
+  return {
+    refused,
+    size: (count) => count,
+    put(value, out, at) {
+      let allowed = first;
+      for (let i = 0; i < value.length; i++, allowed = rest) {
+        const character = typeof value === "string" ? value.charCodeAt(i) : (value[i] ?? 0);
+        if (((CLASSES[character] ?? 0) & allowed) === 0) return false;
+        out[at + i] = character;
+      }
+      return true;
+    },
+    text: content === "n" ? digitText : text,
+    copy(bytes, at, into) {
+      let allowed = first;
+      for (let i = 0; i < into.length; i++, allowed = rest) {
+        const character = bytes[at + i] ?? 0;
+        if (((CLASSES[character] ?? 0) & allowed) === 0) return false;
+        into[i] = character;
+      }
+      return true;
+    },
+    fault(bytes, at, count) {
+      let allowed = first;
+      for (let i = at; i < at + count; i++, allowed = rest) {
+        if (((CLASSES[bytes[i] ?? 0] ?? 0) & allowed) === 0) return { Kind: refused, at: i };
+      }
+      return { Kind: refused, at };
+    },
+  };
 }
 
 /** Bytes as they are: never text, and never wrong. */
-class RawContent implements ContentCodec {
-  readonly refused = Iso8583CharacterInvalid;
-
-  size(count: number): number {
-    return count;
-  }
-
-  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
+const rawContent = (): ContentCodec => ({
+  refused: Iso8583CharacterInvalid,
+  size: (count) => count,
+  put(value, out, at) {
     if (typeof value === "string") return false;
     out.set(value, at);
     return true;
-  }
-
-  text(): undefined {
-    return undefined;
-  }
-
-  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
+  },
+  text: () => undefined,
+  copy(bytes, at, into) {
     for (let i = 0; i < into.length; i++) into[i] = bytes[at + i] ?? 0;
     return true;
-  }
-
-  fault(_bytes: Uint8Array, at: number): Fault {
-    return { Kind: Iso8583CharacterInvalid, at };
-  }
-}
+  },
+  fault: (_bytes, at) => ({ Kind: Iso8583CharacterInvalid, at }),
+});
 
 /** Two hexadecimal characters to a byte: upper case written, either case read. */
-class HexadecimalContent implements ContentCodec {
-  readonly refused = Iso8583CharacterInvalid;
-
-  size(count: number): number {
-    return count * 2;
-  }
-
-  put(value: string | Uint8Array, out: Uint8Array, at: number): boolean {
+const hexadecimalContent = (): ContentCodec => ({
+  refused: Iso8583CharacterInvalid,
+  size: (count) => count * 2,
+  put(value, out, at) {
     if (typeof value === "string") return false;
     putHexadecimal(value, out, at);
     return true;
-  }
-
-  text(): undefined {
-    return undefined;
-  }
-
-  copy(bytes: Uint8Array, at: number, into: Uint8Array): boolean {
-    return hexadecimalFault(bytes, at, into) < 0;
-  }
-
-  fault(bytes: Uint8Array, at: number, count: number): Fault {
+  },
+  text: () => undefined,
+  copy: (bytes, at, into) => hexadecimalFault(bytes, at, into) < 0,
+  fault(bytes, at, count) {
     const into = new Uint8Array(count);
     const found = hexadecimalFault(bytes, at, into);
     into.fill(0);
     return { Kind: Iso8583CharacterInvalid, at: found };
-  }
-}
+  },
+});
 
 const NOT_HEXADECIMAL = 0xff;
 const HEXADECIMAL_VALUES = Uint8Array.from({ length: 256 }, (_, byte) => {
