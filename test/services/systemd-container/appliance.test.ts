@@ -94,6 +94,29 @@ t.test("takes a new config without being stopped", async (t) => {
   await configure("fourth.json", { localApi: { port } });
 });
 
+t.test("hears a sound input through a sound server of the system, once its user may", async (t) => {
+  const input = { transport: "audio", name: "jack", source: "pulse:head.monitor" };
+  const port = await freePort();
+  await configure("sound.json", { localApi: { port }, readers: [input] });
+  const sound = ["--system", "--daemonize=no", "--exit-idle-time=-1", "-n", "-L", "module-native-protocol-unix"];
+  const head = "module-null-sink sink_name=head format=s16le rate=44100 channels=1";
+  await run("systemd-run", "--unit=pulseaudio-system", "pulseaudio", ...sound, "-L", head);
+  await run("sh", "-c", "until test -S /run/pulse/native; do sleep 0.1; done");
+  await t.rejects(asService("pactl", "info"), { message: /Access denied/ }, "its user is not let in yet");
+  await run("systemctl", "reload", UNIT);
+  await run("sh", "-c", `until journalctl -u ${UNIT} | grep -q audio_server_unreachable; do sleep 0.1; done`);
+  await run("adduser", "swipewire", "pulse-access");
+  await run(
+    "sh",
+    "-c",
+    `until journalctl -u ${UNIT} | grep -q '"reader":"jack".*reader connected'; do sleep 0.1; done`,
+  );
+  const status = await asService("swipewire-daemon", "status", "--config", "/etc/swipewire-daemon/daemon.json");
+  t.match(status, /jack \(ascii\)\n {4}connected since/);
+  await configure("silent.json", { localApi: { port } });
+  await run("systemctl", "reload", UNIT);
+});
+
 t.test("is started anew when it is killed, and when it hangs", async (t) => {
   await run("mkdir", "-p", `/run/systemd/system/${UNIT}.d`);
   writeFileSync(join(shared, "fast.conf"), "[Service]\nWatchdogSec=2\nRestartSec=100ms\n");
