@@ -85,7 +85,9 @@ export async function waveform(args: readonly string[]): Promise<void> {
     }
   }
 
-  const heard = Object.fromEntries(heardSounds.map((name) => [name, { seconds: 0, swipes: 0, failures: 0, taken: 0 }]));
+  const heard = Object.fromEntries(
+    (minutes > 0 ? heardSounds : []).map((name) => [name, { seconds: 0, swipes: 0, failures: 0, taken: 0 }]),
+  );
   let count = 0;
   let wrong = 0;
   let told = performance.now();
