@@ -14,6 +14,7 @@ import { openKeys } from "./keys/open-keys.ts";
 import { Merchants } from "./merchants/merchants.ts";
 import manifest from "./package.json" with { type: "json" };
 import { PaymentRecords, printPayment } from "./payments/payment-records.ts";
+import { addRefundCommands } from "./refunds/commands.ts";
 import { addSettlementCommands } from "./settlement/commands.ts";
 import { DEFAULT_TIME_ZONE } from "./settlement/daily-time.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -213,6 +214,13 @@ export async function main(argv: string[]): Promise<void> {
         .makeOptionMandatory(),
     )
     .action(settlePayment);
+
+  addRefundCommands<Flags>({
+    program,
+    command,
+    withStore: (flags, work) => withStore(configOf(flags), work),
+    say,
+  });
 
   addCertificateCommands<Flags>({
     program,

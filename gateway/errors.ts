@@ -303,6 +303,12 @@ export class RefundExceedsPaid extends failure("refund_exceeds_paid", {
   todo: "Look at the order's refunds, and ask for what is left at most.",
 }) {}
 
+export class RefundUnknown extends failure("refund_unknown", {
+  what: "The gateway never heard of this refund.",
+  means: "Nothing was given back under this id.",
+  todo: "Look it up in the list of all refunds: swipewire-gateway refund list --all.",
+}) {}
+
 export class RefundOriginalUnknown extends failure("refund_original_unknown", {
   what: "The gateway does not know by what the bank calls this charge.",
   means: "It can't be given back by this way: an operator or an older release said that it is paid.",

@@ -1,4 +1,5 @@
 import { AcquirerReversalRefused } from "@swipewire/gateway/errors";
+import { printRefund } from "@swipewire/gateway/refunds/commands";
 import { checker } from "@swipewire/protocol/messages/parse";
 import { WebhookEvent } from "@swipewire/protocol/messages/webhook";
 import { Hours, Minutes, Seconds } from "@swipewire/protocol/time";
@@ -25,6 +26,32 @@ t.test("a whole purchase of the open batch is voided", async (t) => {
     type: "refund.approved",
     data: { order, payment, refund: refund.refund, status: "refunded", amount: 12_00, refundedAmount: 12_00 },
   });
+});
+
+t.test("an operator reads the whole life of a refund, and what was sent to the bank for it", async (t) => {
+  const floor = await openBankFloor(t);
+  const process = await floor.startProcess();
+  const { order, payment } = await floor.pay(process, 12_00);
+  const id = await floor.refundAndWait(process, order);
+  t.same(
+    (await printRefund(process.store, id)).map((line) => line.replace(/^20\S+Z/, "when").trimEnd()),
+    [
+      `refund   ${id}`,
+      `payment  ${payment}`,
+      `order    ${order}`,
+      "amount   1200 CNY (minor units)",
+      "state    approved",
+      "",
+      "when                      from       to         cause",
+      "when  -          requested  merchant_asked",
+      "when  requested  voiding    bank_in_reach",
+      "when  voiding    approved   bank_approved",
+      "",
+      "when                      batch   trace   sent           at the bank",
+      "when  000001  000002  purchase void  approved, reference 000000000002",
+    ],
+  );
+  await t.rejects(printRefund(process.store, payment), { code: "refund_unknown" });
 });
 
 t.test("parts of a purchase are refunded until nothing is left, and never more", async (t) => {

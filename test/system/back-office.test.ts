@@ -75,6 +75,20 @@ t.test("a card is paid with, a part is given back, the batch is settled, and the
   t.match(list.stdout, /^000001 .* operator +settled +-$/m);
   t.match(shown.stdout, /the bank +debits 1 of 10000, credits 1 of 2500\n/);
   t.match(shown.stdout, /refund +2500 +approved/);
+  const { id } = await gateway.store.selectFrom("refunds").select("id").executeTakeFirstOrThrow();
+  const [underWay, all, refund, unknown] = await Promise.all([
+    gatewayCommand(file, "refund", "list"),
+    gatewayCommand(file, "refund", "list", "--all"),
+    gatewayCommand(file, "refund", "show", id),
+    gatewayCommand(file, "refund", "show", order.order),
+  ]);
+  t.notMatch(underWay.stdout, id, "it is over");
+  t.match(all.stdout, new RegExp(`^${id}  \\S+  approved   2500 CNY$`, "m"));
+  t.match(refund.stdout, /^state {4}approved$/m);
+  t.match(refund.stdout, /refunding {2}approved/);
+  t.match(refund.stdout, / {2}refund {9}approved, reference /);
+  t.equal(unknown.code, 1);
+  t.match(unknown.stderr, /never heard of this refund/);
   t.equal(report.code, 0);
   t.match(report.stdout, /: ledger and bank agree\nbatch 1: settled\n +ledger +debits 1 of 10000, credits 1 of 2500\n/);
 
