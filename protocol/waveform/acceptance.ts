@@ -11,6 +11,14 @@ const SURE_TIMING = 0.09;
 const SURE = { margin: 1, doubt: 0.001 };
 const VOTING = { margin: 0.5, doubt: 0.03 };
 
+/**
+ * Where overlapping pulses are worn, neighbouring widths, and another swipe, may well read the same wrong bits: below the
+ * first share of their height more votes are needed, below the second nothing is believed.
+ */
+const WORN = 0.4;
+const VOTES_OF_WORN = 4;
+const WORN_OFF = 0.1;
+
 /** What all filters together say about one pass of a track. */
 export interface Ballot {
   readonly read: TrackRead;
@@ -31,6 +39,7 @@ const opinion = (voter: string, read: TrackRead) => ({
   read,
   voters: new Set(hasVote(read) ? [voter] : []),
   sure: isSure(read),
+  faintness: read.faintness ?? 1,
 });
 
 const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.end;
@@ -41,8 +50,11 @@ const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.e
  * otherwise, and either the timing of its peaks is sure or two filters agree.
  */
 export class Ballots {
-  readonly #passes: { start: number; end: number; reads: { read: TrackRead; voters: Set<string>; sure: boolean }[] }[] =
-    [];
+  readonly #passes: {
+    start: number;
+    end: number;
+    reads: { read: TrackRead; voters: Set<string>; sure: boolean; faintness: number }[];
+  }[] = [];
 
   /** Takes ownership of the reads. */
   add(voter: string, reads: readonly TrackRead[]): void {
@@ -62,6 +74,7 @@ export class Ballots {
       } else {
         if (hasVote(read)) known.voters.add(voter);
         known.sure ||= isSure(read);
+        known.faintness = Math.min(known.faintness, read.faintness ?? 1);
         // The timing of peaks is evidence by itself, that of a model is not.
         const isModel = read.margin !== undefined;
         const wasModel = known.read.margin !== undefined;
@@ -75,22 +88,22 @@ export class Ballots {
     }
   }
 
-  /** Of each pass, the read of most filters. Whoever takes them wipes them. */
+  /** Of each pass, the read of most filters, unless it is worn and not believed. Whoever takes them wipes them. */
   count(): Ballot[] {
-    return this.#passes.map(({ reads }) => {
+    return this.#passes.flatMap(({ reads }) => {
       const [first, ...others] = reads.toSorted((a, b) => b.voters.size - a.voters.size);
       if (!first) throw new Error("a pass has at least one read");
-      const { read, voters, sure } = first;
+      const { read, voters, sure, faintness } = first;
       const isDisputed = others.some((other) => other.read.isFormat || other.voters.size > 0);
-      const believable = !isDisputed && read.isFormat && sure;
+      const believable = !isDisputed && read.isFormat && sure && faintness >= WORN_OFF;
       const basis = !believable
         ? undefined
         : read.residual < SURE_TIMING && read.margin === undefined
           ? "timing"
-          : voters.size >= 2
+          : voters.size >= (faintness < WORN ? VOTES_OF_WORN : 2)
             ? "widths"
             : undefined;
-      return { read, votes: voters.size, ...(basis && { basis }) };
+      return basis || faintness >= WORN ? [{ read, votes: voters.size, ...(basis && { basis }) }] : [];
     });
   }
 

@@ -4,9 +4,13 @@ import type { FluxRun } from "./flux-run.ts";
 export interface PulseSettings {
   /** Standard deviation of a flux change's place, as a share of a bit. */
   readonly jitter: number;
-  /** How fast the clock follows the hand: share of what a bit is off that its end, and its length, is moved by. */
+  /**
+   * How fast the clock follows the hand: shares of what a bit is off that its end, its length and how much longer each bit is
+   * than the one before, as a share of it, are moved by.
+   */
   readonly followPhase: number;
   readonly followLength: number;
+  readonly followTrend: number;
   /** Standard deviation of a pulse's height, as a share of it, above 0: where the stripe is worn or scratched. */
   readonly fading: number;
 }
@@ -34,6 +38,8 @@ const MISFIT_BITS = 4;
 /** Samples that are looked at for one bit at most. */
 const WINDOW = 256;
 const FOLLOW_HEIGHT = 0.04;
+/** A hand changes by no more than this share within a bit. */
+const STEEPEST = 0.06;
 /** Energy of a bit over the noise's variance that can be read at all. */
 const AUDIBLE = 4;
 /** How fast it is noticed that no pulses come any more, and below which share of their height: the card has left. */
@@ -52,6 +58,8 @@ export interface Followed {
 class Survivors {
   readonly at: Float64Array;
   readonly length: Float64Array;
+  /** How much longer the next bit is, as a share. */
+  readonly trend: Float64Array;
   readonly height: Float64Array;
   readonly score: Float64Array;
   /** How far the nearest rival that would have gone on alike lay behind, at this bit. */
@@ -69,11 +77,14 @@ class Survivors {
   readonly parent: Int32Array;
   readonly middle: Float64Array;
   readonly edge: Float64Array;
+  /** The least height of the bit's pulses, as a share. */
+  readonly weakest: Float64Array;
   count = 0;
 
   constructor(capacity: number) {
     this.at = new Float64Array(capacity);
     this.length = new Float64Array(capacity);
+    this.trend = new Float64Array(capacity);
     this.height = new Float64Array(capacity);
     this.score = new Float64Array(capacity);
     this.margin = new Float64Array(capacity);
@@ -86,6 +97,7 @@ class Survivors {
     this.parent = new Int32Array(capacity);
     this.middle = new Float64Array(capacity);
     this.edge = new Float64Array(capacity);
+    this.weakest = new Float64Array(capacity);
   }
 
   wipe(): void {
@@ -95,6 +107,7 @@ class Survivors {
   copy(from: Survivors, index: number, to: number): void {
     this.at[to] = from.at[index] as number;
     this.length[to] = from.length[index] as number;
+    this.trend[to] = from.trend[index] as number;
     this.height[to] = from.height[index] as number;
     this.score[to] = from.score[index] as number;
     this.misfit[to] = from.misfit[index] as number;
@@ -103,6 +116,7 @@ class Survivors {
     this.parent[to] = from.parent[index] as number;
     this.middle[to] = from.middle[index] as number;
     this.edge[to] = from.edge[index] as number;
+    this.weakest[to] = from.weakest[index] as number;
     for (let k = 0; k < HISTORY; k++) {
       this.past[to * HISTORY + k] = from.past[index * HISTORY + k] as number;
       this.strengths[to * HISTORY + k] = from.strengths[index * HISTORY + k] as number;
@@ -128,7 +142,7 @@ export function followPulses(
   start: number,
   height: number,
   weights: Float64Array,
-  { width, jitter, followPhase, followLength, fading }: PulseModel,
+  { width, jitter, followPhase, followLength, followTrend, fading }: PulseModel,
 ): Followed {
   const now = new Survivors(SURVIVORS);
   const next = new Survivors(2 * SURVIVORS);
@@ -140,6 +154,7 @@ export function followPulses(
   const margins: Float64Array[] = [];
   const misfits: Float64Array[] = [];
   const rivals: Int32Array[] = [];
+  const weakest: Float64Array[] = [];
   const presences: number[] = [];
   const known = new Float64Array(WINDOW);
   const newest = new Float64Array(WINDOW);
@@ -184,6 +199,7 @@ export function followPulses(
     margins.push(now.margin.slice(0, now.count));
     misfits.push(now.misfit.slice(0, now.count));
     rivals.push(now.rival.slice(0, now.count));
+    weakest.push(now.weakest.slice(0, now.count));
     const presence = now.presence[0] as number;
     presences.push(presence);
     if (presence < ABSENT) break;
@@ -349,9 +365,18 @@ export function followPulses(
     const late = Math.max(-0.2 * length, Math.min(0.2 * length, off));
     const moved = at + length + followPhase * late;
     next.at[child] = moved;
-    next.length[child] = Math.max(0.1 * first, Math.min(10 * first, length + followLength * late));
-    const grown = amplitude * (1 + FOLLOW_HEIGHT * Math.max(-1, Math.min(1, squares > 0 ? restAlong / squares : 0)));
+    const trended = (now.trend[parent] as number) + (followTrend * late) / length;
+    const trend = Math.max(-STEEPEST, Math.min(STEEPEST, trended));
+    next.trend[child] = trend;
+    const longer = Math.max(0.1 * first, Math.min(10 * first, length * (1 + trend) + followLength * late));
+    next.length[child] = longer;
+    // A head's pulses are as high as the card is fast.
+    const grown =
+      amplitude *
+      (length / longer) *
+      (1 + FOLLOW_HEIGHT * Math.max(-1, Math.min(1, squares > 0 ? restAlong / squares : 0)));
     next.height[child] = grown * sign;
+    next.weakest[child] = one === 1 ? Math.min(newestStrength, middleStrength) : newestStrength;
     const { past, strengths } = next;
     past[base] = at + shift;
     strengths[base] = newestStrength;
@@ -415,6 +440,7 @@ export function followPulses(
     middles: new Float64Array(count),
     margins: new Float64Array(count),
     rivals: new Int32Array(count),
+    strengths: new Float64Array(count),
   };
   const misfit = new Float64Array(count);
   for (let step = bits.length - 1, s = 0; step >= 0; step--) {
@@ -429,6 +455,7 @@ export function followPulses(
     run.middles[step] = middles[step]?.[s] as number;
     run.margins[step] = margins[step]?.[s] as number;
     run.rivals[step] = rivals[step]?.[s] as number;
+    run.strengths[step] = weakest[step]?.[s] as number;
     misfit[step] = misfits[step]?.[s] as number;
     s = parents[step]?.[s] as number;
   }

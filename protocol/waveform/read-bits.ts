@@ -27,6 +27,8 @@ export interface TrackRead {
   readonly margin?: number;
   /** See {@link doubtOf}. */
   readonly doubt?: number;
+  /** How faint overlapping pulses are in the second faintest of its characters: see {@link FluxRun.strengths}. */
+  readonly faintness?: number;
   /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
   readonly isFormat: boolean;
   /** Length of a bit in samples, at places along the swipe. */
@@ -117,6 +119,9 @@ function describe(
       doubt: doubtOf(run, first, last, trackFormats[number].alphabet.dataBits + 1, direction === "backward"),
       margin: Math.min(...run.margins.subarray(Math.max(0, first - 3), last + 3)),
     }),
+    ...(run.strengths && {
+      faintness: faintnessOf(run.strengths, first, last, trackFormats[number].alphabet.dataBits + 1),
+    }),
     isFormat: isFormat(number, data),
     cells: Float64Array.from({ length: MARKS }, (_, n) => {
       const cell = Math.floor(((count - 1) * (n + 0.5)) / MARKS);
@@ -125,6 +130,14 @@ function describe(
       return ((run.edges[high] as number) - (run.edges[low] as number)) / (high - low);
     }),
   };
+}
+
+/** Of the second faintest, since errors in one character alone do not pass parity and LRC. */
+function faintnessOf(strengths: Float64Array, from: number, to: number, cell: number): number {
+  const faintest = Array.from({ length: (to - from) / cell }, (_, n) =>
+    Math.min(...strengths.subarray(from + n * cell, from + (n + 1) * cell)),
+  ).sort((a, b) => a - b);
+  return faintest[1] as number;
 }
 
 /**

@@ -22,9 +22,10 @@ const TELLING = { least: 0.15, most: 0.7 };
 /** Filters that are asked before zeros as good as {@link PROMISING} are read on from. */
 const FEWEST_TRIED = 2;
 const PROMISING = 10000;
-/** A good stripe and a steady hand; a worn stripe and a jerky hand. */
-const EVEN: PulseSettings = { jitter: 0.03, followPhase: 0.22, followLength: 0.02, fading: 0.1 };
-const WORN: PulseSettings = { jitter: 0.06, followPhase: 0.35, followLength: 0.05, fading: 0.15 };
+/** A good stripe and a steady hand; a worn stripe; a hand that jerks. */
+const EVEN: PulseSettings = { jitter: 0.03, followPhase: 0.22, followLength: 0.02, followTrend: 0.0003, fading: 0.1 };
+const WORN: PulseSettings = { jitter: 0.06, followPhase: 0.35, followLength: 0.05, followTrend: 0.0012, fading: 0.15 };
+const JERKED: PulseSettings = { ...WORN, followPhase: 0.5, followLength: 0.12, followTrend: 0.006 };
 /**
  * Baseline of a filter. Where pulses overlap, as on track 1, the filter that tells them apart is far narrower than they are,
  * and a baseline of a few of its widths would take the pulses off with the hum.
@@ -142,8 +143,10 @@ function searchThrough(signal: Float64Array, sampleRate: number, vote: Vote, bel
   if (!believed()) likelihood.read(seeds, EVEN);
   const best = seeds.toSorted((a, b) => b.worth - a.worth)[0];
   if (!believed() && best) {
-    likelihood.forget();
-    likelihood.read([best], WORN);
+    for (const settings of [WORN, JERKED]) {
+      likelihood.forget();
+      likelihood.read([best], settings);
+    }
     for (const n of ORDER) {
       const width = widthOf(n, sampleRate) / best.length;
       if (believed() || width < TELLING.least || width > TELLING.most) continue;
