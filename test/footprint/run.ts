@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +14,7 @@ import { enrolInto, order, PASSWORD, TERMINAL } from "../daemon/test-identity.ts
 import { startSoundServer } from "../services/pulseaudio/sound-server.ts";
 import { playNoise } from "./noise.ts";
 import { childrenOf, usageHeading, usageOf, usageRow } from "./process-usage.ts";
+import { singleFile } from "./single-file.ts";
 
 /**
  * `npm run footprint -- [--seconds S]`: what a daemon that waits for cards takes of memory and processor, as the single
@@ -81,15 +82,10 @@ async function startDaemon(program: Program, readers: readonly object[], untilSa
 }
 
 /** As the unit runs it, from a file that is not in memory, as after the machine has booted. */
-function singleFile(): Program {
-  const file = join(folder, "swipewire-daemon");
-  execFileSync(process.execPath, [join(ROOT, "packaging/build.ts"), "--out", folder], { stdio: "pipe" });
+function packaged(): Program {
+  const { file, env } = singleFile(folder);
   execFileSync("sync", [file]);
   execFileSync("dd", [`if=${file}`, "iflag=nocache", "count=0"], { stdio: "ignore" });
-  const unit = readFileSync(join(ROOT, "packaging/debian/swipewire-daemon.service"), "utf8");
-  const env = Object.fromEntries(
-    [...unit.matchAll(/^Environment=(\w+)=(\S+)$/gm)].map(([, name, value]) => [name, value]),
-  );
   return { name: "single file", command: [file], env };
 }
 
@@ -110,7 +106,7 @@ async function main(): Promise<void> {
 
   const idle = spawn(process.execPath, ["-e", "setInterval(() => {}, 2 ** 30)"], { stdio: "ignore" });
   watch("Node alone", endedLater(idle));
-  for (const program of [singleFile(), fromSource]) {
+  for (const program of [packaged(), fromSource]) {
     const start = async (what: string, readers: readonly object[]) => {
       const untilSaid = readers.length === 0 ? "daemon started" : "reader connected";
       watch(`${program.name}, ${what}`, await startDaemon(program, readers, untilSaid));

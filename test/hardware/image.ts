@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeDaemonLayer, writeSystemLayer } from "./initramfs.ts";
@@ -14,14 +14,18 @@ const packages = readFileSync(here("packages.txt"), "utf8")
   .split("\n")
   .filter((line) => line !== "" && !line.startsWith("#"));
 
-/** The kernel, and what it boots into: a layer that is kept from run to run, and one with the daemon as it is now. */
-export function buildImage(folder: string): MachineImage {
+/**
+ * The kernel, and what it boots into: a layer that is kept from run to run, and one with the daemon as it is now.
+ * @param more files for the latter: where each is here, and there
+ */
+export function buildImage(folder: string, more: readonly (readonly [from: string, to: string])[] = []): MachineImage {
   const release = stockKernelRelease();
   const kept = join(CACHE, keyOf(release));
   if (!existsSync(kept)) keep(release, kept);
   const daemon = join(folder, "daemon.cpio");
   const gathered = join(folder, "daemon");
   mkdirSync(gathered);
+  for (const [from, to] of more) cpSync(from, join(gathered, to));
   writeDaemonLayer(gathered, daemon);
   // The kernel unpacks one archive after the other.
   const initrd = join(folder, "initrd");

@@ -16,7 +16,7 @@ const LIMIT = 60_000;
 const HOST_DAEMON = join(import.meta.dirname, "../../daemon/bin/swipewire-daemon.js");
 const DAEMON = "/opt/swipewire/node_modules/@swipewire/daemon/bin/swipewire-daemon.js";
 /** Emulation translates machine code when it first meets it: code that is compiled again and again costs more than it saves. */
-const NODE = ["node", "--no-opt", "--no-maglev"];
+const AS_PUBLISHED = ["node", "--no-opt", "--no-maglev", DAEMON];
 /** The daemon's user, in the one group that udev's rules let open the readers. */
 const AS_USER = ["/usr/bin/setpriv", "--reuid=kiosk", "--regid=swipewire", "--init-groups"];
 const HOME = "/home/kiosk";
@@ -46,6 +46,7 @@ export interface LogLine {
 export class Kiosk {
   readonly #machine: Machine;
   readonly #port: number;
+  readonly #program: readonly string[];
   readonly #log: LogLine[] = [];
   readonly #raw: string[] = [];
   #heard = 0;
@@ -56,9 +57,11 @@ export class Kiosk {
   #pid = "";
   #gone: Promise<unknown[]> = Promise.resolve([]);
 
-  constructor(machine: Machine, port: number) {
+  /** @param program the daemon, and how it is started */
+  constructor(machine: Machine, port: number, program: readonly string[] = AS_PUBLISHED) {
     this.#machine = machine;
     this.#port = port;
+    this.#program = program;
   }
 
   /** What an operator does once: the config, udev's rules, the enrolment. */
@@ -74,7 +77,7 @@ export class Kiosk {
     this.#rules = rules;
     await this.setRules(true);
     const address = ["--gateway", gatewayUrl, "--token", token, "--name", "Kiosk"];
-    await machine.run(...AS_USER, ...NODE, DAEMON, "enrol", "--config", CONFIG, ...address);
+    await machine.run(...AS_USER, ...this.#program, "enrol", "--config", CONFIG, ...address);
     this.#token = (await machine.run("cat", `${HOME}/state/pairing-token`)).trim();
     await machine.reachMachine(this.#port);
   }
@@ -100,7 +103,7 @@ export class Kiosk {
   }
 
   async start(): Promise<void> {
-    const command = [...AS_USER, ...NODE, DAEMON, "run", "--config", CONFIG];
+    const command = [...AS_USER, ...this.#program, "run", "--config", CONFIG];
     const daemon = this.#machine.spawn("sh", "-c", `echo $$; exec ${command.join(" ")}`);
     this.#gone = once(daemon, "exit");
     if (!daemon.stdout) throw new TypeError("a pipe without its end");
@@ -138,6 +141,10 @@ export class Kiosk {
   /** The user and group that it runs as. */
   async identity(): Promise<string> {
     return (await this.#machine.run("stat", "-c", "%U:%G", `/proc/${this.#pid}`)).trim();
+  }
+
+  get pid(): number {
+    return Number(this.#pid);
   }
 
   get log(): string {
