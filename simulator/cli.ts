@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addBankCommand } from "./bank/command.ts";
 import { addCardsCommand } from "./cards/command.ts";
 import { addDemoCommand } from "./demo/command.ts";
-import { InspectInputTooLarge, InspectInputUnreadable, KeyMalformed } from "./errors.ts";
+import { DeviceUnfit, InspectInputTooLarge, InspectInputUnreadable, KeyMalformed } from "./errors.ts";
 import { addInspectCommand } from "./inspect/command.ts";
 import { addPhonesCommand } from "./phone/command.ts";
 import { addReaderCommand } from "./readers/command.ts";
@@ -13,6 +13,7 @@ import { addModemCommand } from "./waveform/modem-command.ts";
 
 /** Failures of what was typed on the command line. */
 const USAGE: readonly string[] = [
+  DeviceUnfit.code,
   InspectInputTooLarge.code,
   InspectInputUnreadable.code,
   KeyMalformed.code,

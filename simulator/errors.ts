@@ -37,9 +37,15 @@ export class ScriptUnreadable extends failure("script_unreadable", {
 }) {}
 
 export class LieUnfit extends failure("lie_unfit", {
-  what: "A reader of this family has nothing that this lie of the script could be told with.",
-  means: "The script was played up to there.",
-  todo: "Play it with a reader of one of the families that its outcomes name.",
+  what: "This reader, or what carries its reports, has nothing that a step of the script could be done with.",
+  means: "Nothing was played. The detail names the step.",
+  todo: "Play it with a reader that its outcomes name; simulator/README.md has what fits what.",
+}) {}
+
+export class ScriptContradictory extends failure("script_contradictory", {
+  what: "A reader script names an outcome for a reader that cannot do one of its steps.",
+  means: "Nothing was played. The detail names the reader and the step.",
+  todo: "Take that outcome out, or make the step a script of its own; simulator/README.md has what fits what.",
 }) {}
 
 // The shop.
@@ -94,6 +100,18 @@ export class UsbipRequestMalformed extends failure("usbip_request_malformed", {
   what: "A machine sent the USB/IP server what is no request, or none that these devices have.",
   means: "Its connection was closed; it sees its device unplugged.",
   todo: "Attach with Linux's usbip. If that was used, report the detail.",
+}) {}
+
+export class UhidUnavailable extends failure("uhid_unavailable", {
+  what: "Linux's /dev/uhid cannot be opened.",
+  means: "The virtual readers cannot be handed to this machine's kernel.",
+  todo: "Load Linux's module (modprobe uhid), and run this as root or as a user that may write /dev/uhid.",
+}) {}
+
+export class DeviceUnfit extends failure("device_unfit", {
+  what: "A reader of that kind cannot be had in that way.",
+  means: "Nothing was plugged in.",
+  todo: "Take one that the detail names, or another way: swipewire-sim reader --help.",
 }) {}
 
 export class SoundNotPlayed extends failure("sound_not_played", {

@@ -28,7 +28,7 @@ export async function checkReaders(check: ReaderCheck): Promise<Finding[]> {
   const findings = await Promise.all([
     librariesFinding(check),
     ...plugged.map(async (device): Promise<Finding> => {
-      const subject = `usb ${idsOf(device)}`;
+      const subject = `${ON_USB.test(device.port) ? "usb" : "hid"} ${idsOf(device)}`;
       const page = device.usagePage === undefined ? "" : `, usage page ${idText(device.usagePage)}`;
       const shown = `${device.shownAs}${page} at port ${device.port}`;
       const profile = profileOf(device, profiles);
@@ -80,6 +80,8 @@ async function librariesFinding({ loadLibraries }: ReaderCheck): Promise<Finding
     return { subject, verdict: "doubtful", says, todo: "apt-get install libusb-1.0-0 libudev1" };
   }
 }
+
+const ON_USB = /^\d+-/;
 
 const isAsked = (profile: ReaderProfile, { shownAs }: PluggedDevice) => questionOf(profile, shownAs) !== undefined;
 

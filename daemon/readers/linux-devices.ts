@@ -48,18 +48,34 @@ async function each(
 
 async function hidDevice(path: string): Promise<PluggedDevice | undefined> {
   const device = await realpath(join(path, "device"));
-  const usb = await usbDeviceOf(device);
-  if (!usb) return undefined;
+  const facts = (await usbDeviceOf(device))?.facts ?? (await hidFacts(device));
   const reportDescriptor = new Uint8Array(await readFile(join(device, "report_descriptor")));
   const usagePage = usagePageOf(reportDescriptor);
   // Keyboards are taken by their interface: to read beside the system would leave it typing.
   if (usagePage === KEYBOARD_USAGE_PAGE) return undefined;
   return {
-    ...usb.facts,
+    ...facts,
     address: `/dev/${basename(path)}`,
     shownAs: "hid",
     reportDescriptor,
     ...(usagePage !== undefined && { usagePage }),
+  };
+}
+
+const LONGEST_PORT = 80;
+
+/** What the kernel's HID layer tells of a device on another bus than USB: Bluetooth, or a program's own by /dev/uhid. */
+async function hidFacts(device: string) {
+  const uevent = await textOf(device, "uevent");
+  const told = (name: string) => new RegExp(`^HID_${name}=(.+)$`, "m").exec(uevent)?.[1] ?? "";
+  const [, vendor = "", product = ""] = told("ID").split(":");
+  const serialNumber = told("UNIQ");
+  return {
+    vendorId: Number.parseInt(vendor, 16),
+    productId: Number.parseInt(product, 16),
+    // Of Bluetooth the place is the machine's own radio, and the number is the other side's.
+    port: (serialNumber || told("PHYS") || basename(device)).slice(0, LONGEST_PORT),
+    ...(serialNumber !== "" && { serialNumber }),
   };
 }
 

@@ -14,7 +14,8 @@ export function udevRules(group: string, profiles: readonly ReaderProfile[] = re
         ...(productId === undefined ? [] : [`${attribute}{idProduct}=="${productId}"`]),
       ].join(", ");
     return [
-      `SUBSYSTEM=="hidraw", ${match("ATTRS")}, ${grant}`,
+      // By the HID device's own name, which it has on any bus.
+      `SUBSYSTEM=="hidraw", KERNELS=="*:${upper(vendorId)}:${productId === undefined ? "" : `${upper(productId)}.`}*", ${grant}`,
       `SUBSYSTEM=="tty", ${match("ATTRS")}, ${grant}`,
       // A keyboard is taken from its driver, by the device itself.
       `SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ${match("ATTR")}, ${grant}`,
@@ -29,6 +30,8 @@ export function udevRules(group: string, profiles: readonly ReaderProfile[] = re
     .concat([...new Set([...rules, ...byPage])])
     .join("\n");
 }
+
+const upper = (id: string) => id.toUpperCase();
 
 /**
  * Of the bytes as od writes them: a usage page item, in one byte or in two, or a usage item with its page behind it; least

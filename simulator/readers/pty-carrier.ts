@@ -2,9 +2,12 @@ import type { Carrier } from "../script/play-script.ts";
 import { PtyReader, type PtyReaderOptions } from "./pty-reader.ts";
 
 const PIECE = 64;
+/** It has no endpoint that could be refused, and does not tell that nobody reads any more. */
+export const LACKED_BY_A_LINE = ["stall", "flood"] as const;
 
 /** A reader on a pseudo-terminal as what a script's frames travel over. */
 export class PtyCarrier implements Carrier {
+  readonly lacks = LACKED_BY_A_LINE;
   readonly #options: PtyReaderOptions;
   #pty: PtyReader;
 
@@ -32,6 +35,10 @@ export class PtyCarrier implements Carrier {
     }
     // A line tells nothing of who reads it.
     return true;
+  }
+
+  stall(): void {
+    throw new TypeError("a line has no endpoint");
   }
 
   unplug(): Promise<void> {

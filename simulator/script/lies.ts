@@ -1,5 +1,4 @@
 import type { ReaderFamily } from "@swipewire/protocol/readers/reader-frame";
-import { LieUnfit } from "../errors.ts";
 
 /** Changes a frame in place. */
 type Change = (frame: Uint8Array) => void;
@@ -51,12 +50,12 @@ const wrongLrc: Partial<Record<ReaderFamily, Change>> = {
 
 const changes = { "wrong-length": wrongLength, "wrong-lrc": wrongLrc } as const;
 
-/**
- * Puts a lie into a frame.
- * @throws LieUnfit for a family whose frames have no such place
- */
-export function lieIn(frame: Uint8Array, lie: keyof typeof changes, family: ReaderFamily): void {
-  const change = changes[lie][family];
-  if (!change) throw new LieUnfit({ detail: `${lie}, ${family}` });
-  change(frame);
+type LieInFrame = keyof typeof changes;
+
+/** Have frames of that family a place for it? */
+export const hasPlaceFor = (lie: LieInFrame, family: ReaderFamily): boolean => changes[lie][family] !== undefined;
+
+/** Puts a lie into a frame that has a place for it. */
+export function lieIn(frame: Uint8Array, lie: LieInFrame, family: ReaderFamily): void {
+  changes[lie][family]?.(frame);
 }

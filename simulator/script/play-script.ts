@@ -3,6 +3,7 @@ import { testCard } from "../cards/test-cards.ts";
 import { LieUnfit } from "../errors.ts";
 import type { VirtualReader } from "../readers/virtual-reader.ts";
 import { Dice } from "../waveform/dice.ts";
+import { fits } from "./fit.ts";
 import { lieIn } from "./lies.ts";
 import type { ReaderScript, Step } from "./reader-script.ts";
 
@@ -12,8 +13,10 @@ export interface Carrier {
   split(frame: Uint8Array): Uint8Array[];
   /** Sends them at the carrier's own pace, and overwrites them. @returns whether all of them were taken */
   send(pieces: readonly Uint8Array[]): Promise<boolean>;
-  /** Refuses what the host asks for, until the host clears that; absent where there is no such thing. */
-  stall?(): void;
+  /** Steps that it has nothing for. */
+  readonly lacks: readonly Step["do"][];
+  /** Refuses what the host asks for, until the host clears that. */
+  stall(): void;
   unplug(): Promise<void>;
   plug(): Promise<void>;
 }
@@ -29,19 +32,31 @@ export interface PlayOptions {
 /** Between two steps, in milliseconds. A card takes some time to be drawn again. */
 const PAUSE = { least: 300, most: 900 };
 /** A reader that begins anew is away for this long. */
-const RESETTING = Millis(500);
+export const RESETTING = Millis(500);
 
 /**
  * Has a virtual reader do what a script says, at the pace of its seed.
- * @throws LieUnfit at a lie that this reader's family or its carrier has no place for
+ * @throws LieUnfit before anything is played, for a step that this reader's family or its carrier has nothing for
  */
 export async function playScript(script: ReaderScript, options: PlayOptions): Promise<void> {
-  const { clock, tell } = options;
+  const { reader, carrier } = options;
+  const performer = reader.ready ? "native" : reader.family;
+  const unfit = script.steps.find((step) => carrier.lacks.includes(step.do) || !fits(step, performer));
+  if (unfit) throw new LieUnfit({ detail: `${unfit.do}, ${performer}` });
+  await inPace(script, options, (step) => play(step, options));
+}
+
+/** One step after the other, with the pauses of the script's seed. */
+export async function inPace(
+  script: ReaderScript,
+  { clock, tell }: Pick<PlayOptions, "clock" | "tell">,
+  act: (step: Step) => Promise<void>,
+): Promise<void> {
   const dice = new Dice(script.seed);
   for (const [at, step] of script.steps.entries()) {
     if (at > 0) await sleep(clock, Millis(dice.between(PAUSE.least, PAUSE.most)));
     tell?.(step);
-    await play(step, options);
+    await act(step);
   }
 }
 
@@ -70,7 +85,7 @@ async function play(step: Step, { reader, carrier, clock }: PlayOptions): Promis
       return withFrame(next(), async (frame) => {
         const pieces = carrier.split(frame);
         const last = pieces.pop() ?? new Uint8Array();
-        await send([...pieces, last.subarray(0, Math.ceil(last.length / 2))]);
+        await send([...pieces, last.subarray(0, Math.floor(last.length / 2))]);
         last.fill(0);
       });
     case "stuck-report":
@@ -99,12 +114,11 @@ async function play(step: Step, { reader, carrier, clock }: PlayOptions): Promis
       }
       return;
     case "stall":
-      if (!carrier.stall) throw new LieUnfit({ detail: "stall, on a carrier that has no such thing" });
       return withFrame(next(), async (frame) => {
         const [first, ...rest] = carrier.split(frame);
         if (first) await send([first]);
         for (const piece of rest) piece.fill(0);
-        carrier.stall?.();
+        carrier.stall();
       });
     case "reset":
     case "pulled":

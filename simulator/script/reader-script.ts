@@ -2,10 +2,29 @@ import { ErrorCode, line, strict } from "@swipewire/protocol/messages/fields";
 import { reader } from "@swipewire/protocol/messages/parse";
 import Type from "typebox";
 import { testCards } from "../cards/test-cards.ts";
+import { ScriptContradictory } from "../errors.ts";
+import { fits, performerOf } from "./fit.ts";
 
 const card = Type.Enum(testCards.map(({ name }) => name));
 const times = Type.Integer({ minimum: 2, maximum: 1000 });
 const after = Type.Integer({ minimum: 1, maximum: 4096 });
+
+const Damage = strict({
+  /** Worn places: how many, how long in mm, and what share of the field they lack. */
+  worn: Type.Optional(
+    strict({
+      places: Type.Integer({ minimum: 1, maximum: 50 }),
+      length: Type.Number({ minimum: 0.1, maximum: 20 }),
+      depth: Type.Number({ minimum: 0, maximum: 1 }),
+    }),
+  ),
+  /** Of flux changes, as a share of half a bit. */
+  jitter: Type.Optional(Type.Number({ minimum: 0, maximum: 0.5 })),
+  /** Signal power over white noise in the full band, in dB. */
+  snr: Type.Optional(Type.Number({ minimum: -20, maximum: 80 })),
+  /** Where along the stripe, in mm, the hand stops for good. */
+  stopsAt: Type.Optional(Type.Number({ minimum: 1, maximum: 85 })),
+});
 
 const Step = Type.Union([
   strict({
@@ -13,6 +32,11 @@ const Step = Type.Union([
     card,
     /** Tracks that the head could make nothing of. */
     unreadable: Type.Optional(Type.Array(Type.Enum([1, 2, 3]), { minItems: 1, uniqueItems: true })),
+    /** Of the hand, in cm/s, and which end comes first. Only a bare head gives another signal for it. */
+    speed: Type.Optional(Type.Number({ minimum: 3, maximum: 200 })),
+    backwards: Type.Optional(Type.Boolean()),
+    /** Of the stripe, and noise on the line: of a bare head only. */
+    damage: Type.Optional(Damage),
   }),
   strict({ do: Type.Literal("wait"), ms: Type.Integer({ minimum: 1, maximum: 600_000 }) }),
   strict({ do: Type.Literal("plug") }),
@@ -51,7 +75,22 @@ export type Step = Type.Static<typeof Step>;
  * hangs on the system or its pace.
  */
 const Outcome = Type.String({ pattern: "^[a-z][a-z0-9_]{2,63}(\\|[a-z][a-z0-9_]{2,63})*[*?]?$" });
-const Outcomes = Type.Optional(Type.Array(Outcome, { minItems: 1 }));
+const InOrder = Type.Optional(Type.Array(Outcome, { minItems: 1 }));
+
+/** By the kind of reader (see `usbip/reader-kinds.ts`), or of a bare head. */
+const Outcomes = strict({
+  "hid-msr": InOrder,
+  magtek: InOrder,
+  idtech: InOrder,
+  "idtech-serial": InOrder,
+  lines: InOrder,
+  native: InOrder,
+  "vendor-bulk": InOrder,
+  "vendor-interrupt": InOrder,
+  keyboard: InOrder,
+  head: InOrder,
+});
+export type Outcomes = Type.Static<typeof Outcomes>;
 
 /** What a virtual reader does, and how a daemon must end each of its lies. */
 export const ReaderScript = strict({
@@ -60,20 +99,10 @@ export const ReaderScript = strict({
   seed: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }),
   steps: Type.Array(Step, { minItems: 1, maxItems: 1000 }),
   /**
-   * In order, by the kind of reader (see `usbip/reader-kinds.ts`). On a pseudo-terminal `ascii` is `lines`, and `idtech` is
-   * `idtech-serial`. A kind that is not named has no place for the script's lie.
+   * On a pseudo-terminal `ascii` is `lines`, and `idtech` is `idtech-serial`. A kind that is not named has no place for the
+   * script's lie, or is another script's matter.
    */
-  outcomes: strict({
-    "hid-msr": Outcomes,
-    magtek: Outcomes,
-    idtech: Outcomes,
-    "idtech-serial": Outcomes,
-    lines: Outcomes,
-    native: Outcomes,
-    "vendor-bulk": Outcomes,
-    "vendor-interrupt": Outcomes,
-    keyboard: Outcomes,
-  }),
+  outcomes: Outcomes,
   /** What the gateway says to each of the swipes, where it does not take them all. */
   gateway: Type.Optional(Type.Array(Type.Union([Type.Literal("accepted"), ErrorCode]))),
 });
@@ -81,8 +110,17 @@ export type ReaderScript = Type.Static<typeof ReaderScript>;
 
 const LONGEST = 262_144;
 
+const parse = reader(ReaderScript, LONGEST);
+
 /**
  * Reads a script's file, JSON in UTF-8.
- * @throws MessageTooLarge | MessageNotJson | MessageInvalid with the place and the rule that was broken
+ * @throws MessageTooLarge | MessageNotJson | MessageInvalid with the place and the rule that was broken; ScriptContradictory
  */
-export const readScript = reader(ReaderScript, LONGEST);
+export function readScript(bytes: Uint8Array): ReaderScript {
+  const script = parse(bytes);
+  for (const kind of Object.keys(script.outcomes) as (keyof Outcomes)[]) {
+    const step = script.steps.find((step) => !fits(step, performerOf(kind)));
+    if (step) throw new ScriptContradictory({ detail: `${kind}, ${step.do}` });
+  }
+  return script;
+}

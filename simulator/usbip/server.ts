@@ -45,6 +45,7 @@ interface Waiting {
 
 /** Lends virtual devices to the kernels of other machines over USB/IP: a USB cable that is a TCP connection. */
 export class UsbipServer {
+  readonly stalls = true;
   readonly #options: UsbipOptions;
   readonly #server: Server;
   readonly #devices = new Map<string, UsbDevice>();

@@ -18,7 +18,16 @@ export interface StripeFlaws {
   readonly asymmetry?: number;
   /** Worn places: how many, how long in mm, and what share of the field they lack. */
   readonly dropouts?: { readonly count: number; readonly length: number; readonly depth: number };
+  /** The LRC character is another one, of right parity. */
+  readonly wrongLrc?: boolean;
 }
+
+/** Bits of a character with its parity: ISO/IEC 7811-6, 10 to 12. */
+const BITS: Readonly<Record<TrackNumber, number>> = { 1: 7, 2: 5, 3: 5 };
+
+/** Where so many characters of a track end, in mm from the card's edge. */
+export const endOfCharacters = (track: TrackNumber, count: number): number =>
+  FIRST_BIT_AT + count * BITS[track] * BIT_LENGTH[track];
 
 /** Flux changes in the order of their places; their polarity alternates. */
 export interface Stripe {
@@ -35,6 +44,7 @@ export interface Stripe {
 export function stripeOf(track: TrackNumber, characters: Uint8Array, flaws: StripeFlaws, dice: Dice): Stripe {
   const length = BIT_LENGTH[track];
   const bits = encodeBitStream(track, characters);
+  if (flaws.wrongLrc) for (const at of [bits.length - BITS[track], bits.length - 1]) bits[at] = 1 - (bits[at] ?? 0);
   const leading = Math.floor(FIRST_BIT_AT / length);
   const cells = Math.floor(STRIPE_LENGTH / length);
   const places: number[] = [];

@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, "../..");
 
 /** What a card reader needs of a kernel, and the network to the host. udev loads those that a device asks for. */
 const MODULES = [
-  ...["virtio_pci", "virtio_net", "vhci-hcd", "usbhid", "hid-generic", "cdc-acm", "evdev"],
+  ...["virtio_pci", "virtio_net", "vhci-hcd", "usbhid", "hid-generic", "uhid", "cdc-acm", "evdev"],
   ...["snd-aloop"],
 ];
 /** Where it is here, and there. */
@@ -59,20 +59,21 @@ export function writeSystemLayer(kernel: KernelPackage, folder: string, archive:
   writeFileSync(archive, execFileSync("lz4", ["-l", "-1", "-c"], { input: cpio(folder), maxBuffer: 2 ** 29 }));
 }
 
-/** The daemon as it is published, with its dependencies, and the machine's first program. */
+/** Daemon and simulator as they are published, with their dependencies, and the machine's first program. */
 export function writeDaemonLayer(folder: string, archive: string): void {
-  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b", "protocol", "daemon"], {
+  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-b", ...WORKSPACES], {
     cwd: ROOT,
     stdio: "inherit",
   });
   const modules = join(folder, "opt/swipewire/node_modules");
-  for (const name of ["protocol", "daemon"]) {
+  for (const name of WORKSPACES) {
     const home = join(modules, "@swipewire", name);
     copyCode(join(ROOT, name, "dist"), home);
     const manifest = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
     writeFileSync(join(home, "package.json"), JSON.stringify({ ...manifest, exports: { "./*": "./*.js" } }));
   }
-  const listed = execFileSync("npm", ["ls", "--workspace", "@swipewire/daemon", "--omit=dev", "--all", "--parseable"], {
+  const of = WORKSPACES.flatMap((name) => ["--workspace", `@swipewire/${name}`]);
+  const listed = execFileSync("npm", ["ls", ...of, "--omit=dev", "--all", "--parseable"], {
     cwd: ROOT,
     encoding: "utf8",
   });
@@ -85,6 +86,7 @@ export function writeDaemonLayer(folder: string, archive: string): void {
   writeFileSync(archive, cpio(folder));
 }
 
+const WORKSPACES = ["protocol", "daemon", "simulator"];
 const CODE = new Set([".js", ".cjs", ".mjs", ".json", ".node"]);
 
 /** No sources, types and binaries of other systems. A package inside a package is on the list by itself. */

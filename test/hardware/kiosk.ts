@@ -16,7 +16,8 @@ const LIMIT = 60_000;
 const HOST_DAEMON = join(import.meta.dirname, "../../daemon/bin/swipewire-daemon.js");
 const DAEMON = "/opt/swipewire/node_modules/@swipewire/daemon/bin/swipewire-daemon.js";
 /** Emulation translates machine code when it first meets it: code that is compiled again and again costs more than it saves. */
-const AS_PUBLISHED = ["node", "--no-opt", "--no-maglev", DAEMON];
+export const NODE = ["node", "--no-opt", "--no-maglev"];
+const AS_PUBLISHED = [...NODE, DAEMON];
 /** The daemon's user, in the one group that udev's rules let open the readers. */
 const AS_USER = ["/usr/bin/setpriv", "--reuid=kiosk", "--regid=swipewire", "--init-groups"];
 const HOME = "/home/kiosk";

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -98,6 +98,13 @@ export class Machine {
   /** Starts a program that goes on; its end is the caller's. */
   spawn(...command: string[]): ChildProcess {
     return spawn("ssh", [...this.#ssh, command.map(quoted).join(" ")], { stdio: ["ignore", "pipe", "inherit"] });
+  }
+
+  /** A program that is typed to; the end of its input is the caller's. */
+  talkTo(...command: string[]): ChildProcessWithoutNullStreams {
+    const program = spawn("ssh", [...this.#ssh, command.map(quoted).join(" ")]);
+    program.stderr.pipe(process.stderr);
+    return program;
   }
 
   /** A file of the machine. */

@@ -17,7 +17,7 @@ import { freePort } from "../free-port.ts";
 import { buildImage } from "./image.ts";
 import { Kiosk } from "./kiosk.ts";
 import { Machine } from "./machine.ts";
-import { playScripts } from "./reader-scripts.ts";
+import { playOnUhid, playOnUsb } from "./reader-scripts.ts";
 import { type CabledReader, kindOf, ReaderShelf } from "./readers.ts";
 
 const HOST = "127.0.0.1";
@@ -297,8 +297,13 @@ await scenario("a device that is no reader is left to the system", async (t) => 
 });
 
 await scenario("readers that do what the simulator's scripts say come to the outcomes that these name", async (t) => {
-  await playScripts(t, { kiosk, shelf });
-  lap("scripts played");
+  await playOnUsb(t, { kiosk, shelf });
+  lap("scripts played on USB");
+});
+
+await scenario("the same readers, handed to the kernel by uhid, come to the same outcomes", async (t) => {
+  await playOnUhid(t, { machine, kiosk });
+  lap("scripts played by uhid");
 });
 
 await scenario("a bare head on a sound card is heard, and paid with", async (t) => {

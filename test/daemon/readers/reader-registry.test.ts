@@ -369,8 +369,11 @@ t.test("reads Linux's account of its devices", async (t) => {
   const { shape } = kindOf("hid-msr");
   file(`${msr}/1-2.4:1.0/0003.0001/report_descriptor`, shape.kind === "hid" ? shape.reportDescriptor : "");
   link("class/hidraw/hidraw3/device", `${msr}/1-2.4:1.0/0003.0001`);
-  file("devices/virtual/misc/uhid/0005.0002/report_descriptor", Uint8Array.of(1));
-  link("class/hidraw/hidraw4/device", "devices/virtual/misc/uhid/0005.0002");
+  const onRadio = "devices/virtual/misc/uhid/0005:0801:0011.0002";
+  file(`${onRadio}/report_descriptor`, Uint8Array.of(1));
+  const told = ["DRIVER=hid-generic", "HID_ID=0005:00000801:00000011", "HID_NAME=X", "HID_PHYS=a0", "HID_UNIQ=b1", ""];
+  file(`${onRadio}/uevent`, told.join("\n"));
+  link("class/hidraw/hidraw4/device", onRadio);
   const packed = device("1-6", "1209:0003");
   const beside = hidMsrDescriptors.find(({ name }) => name === "packed");
   file(`${packed}/1-6:1.0/0003.0003/report_descriptor`, beside?.bytes ?? "");
@@ -411,6 +414,7 @@ t.test("reads Linux's account of its devices", async (t) => {
   vendorInterface("1-10", "0a", "in", "Bulk");
   t.match(await linuxDevices(root), [
     { address: "/dev/hidraw3", shownAs: "hid", vendorId: 0x1209, port: "1-2.4", serialNumber: "H1", usagePage: 0x8e },
+    { address: "/dev/hidraw4", shownAs: "hid", vendorId: 0x0801, productId: 0x0011, port: "b1", serialNumber: "b1" },
     // Beside a collection of its vendor's.
     { address: "/dev/hidraw5", productId: 0x0003, port: "1-6", usagePage: 0x8e },
     { address: "/dev/ttyACM0", shownAs: "serial", vendorId: 0x0acd, productId: 0x0520, port: "1-3" },
@@ -418,14 +422,14 @@ t.test("reads Linux's account of its devices", async (t) => {
     // Of the others one takes only, one is of sound or pictures, and one is no vendor's.
     { address: "1:8:0", shownAs: "vendor", vendorId: 0x1209, productId: 0x0004, port: "1-7" },
   ]);
-  t.equal((await linuxDevices(root)).length, 5);
+  t.equal((await linuxDevices(root)).length, 6);
   t.strictSame(await linuxDevices(join(root, "nowhere")), []);
 });
 
 t.test("prints udev rules for the group, by the profiles' ids and by the standard's page", async (t) => {
   const rules = udevRules("kiosk").split("\n");
   const grant = 'GROUP="kiosk", MODE="0660"';
-  t.ok(rules.includes(`SUBSYSTEM=="hidraw", ATTRS{idVendor}=="0801", ATTRS{idProduct}=="0011", ${grant}`));
+  t.ok(rules.includes(`SUBSYSTEM=="hidraw", KERNELS=="*:0801:0011.*", ${grant}`));
   t.ok(rules.includes(`SUBSYSTEM=="tty", ATTRS{idVendor}=="0acd", ATTRS{idProduct}=="0520", ${grant}`));
   t.match(rules.at(-1), /report_descriptor .*grep -q -e \.05\.8e -e \.06\.8e\.00 -e \.0b\.{7}8e\.00/);
   t.ok(rules.slice(1).every((rule) => rule.endsWith(grant)));

@@ -7,6 +7,7 @@ import { SwipewireError } from "@swipewire/protocol/failure";
 import type { ReaderProfile } from "@swipewire/protocol/readers/profiles";
 import { Seconds } from "@swipewire/protocol/time";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
+import { canTell, lies, scriptKinds } from "@swipewire/simulator/script/fit";
 import { playScript } from "@swipewire/simulator/script/play-script";
 import { type ReaderScript, readScript } from "@swipewire/simulator/script/reader-script";
 import { type ReaderKind, readerKinds, readerOfKind } from "@swipewire/simulator/usbip/reader-kinds";
@@ -114,26 +115,42 @@ async function answersTo(t: Test, ksns: readonly Uint8Array[]): Promise<string[]
   return answers;
 }
 
-t.test("there is an example of every lie, and the same seed plays the same", async (t) => {
-  const lies = ["short-report", "stuck-report", "wrong-length", "wrong-lrc", "ksn-repeated", "ksn-going-back"].concat([
-    "double-swipe",
-    "flood",
-    "stall",
-    "reset",
-    "pulled",
-  ]);
-  const shown = new Set(examples.flatMap(({ script }) => script.steps.map((step) => step.do)));
-  t.strictSame(
-    lies.filter((lie) => !shown.has(lie as ReaderScript["steps"][number]["do"])),
-    [],
-  );
+t.test("of every lie there is an example for each reader that can tell it", async (t) => {
+  for (const lie of lies) {
+    for (const kind of scriptKinds) {
+      const shown = examples.some(
+        ({ script }) => script.outcomes[kind] && script.steps.some((step) => step.do === lie),
+      );
+      t.equal(shown, canTell(lie, kind), `${lie}, ${kind}`);
+    }
+  }
+});
+
+t.test("the same seed plays the same", async (t) => {
   const kind = readerKinds.find(({ name }) => name === "idtech");
   const script = examples.find(({ name }) => name === "flood.json")?.script;
   if (!kind || !script) throw new Error("an example is gone");
   t.strictSame((await played(t, script, kind)).told, (await played(t, script, kind)).told);
 });
 
-t.test("a lie that the reader has no place for ends the script by code", async (t) => {
+t.test("an outcome of a reader that cannot do one of the steps is refused with its name", async (t) => {
+  const card = "visa-no-pin";
+  for (const [step, kind] of [
+    [{ do: "ksn-repeated", card }, "lines"],
+    [{ do: "wrong-lrc", card }, "hid-msr"],
+    [{ do: "wrong-length", card }, "keyboard"],
+    [{ do: "swipe", card, damage: { jitter: 0.1 } }, "magtek"],
+    [{ do: "swipe", card, unreadable: [1] }, "head"],
+    [{ do: "flood", card, times: 5 }, "head"],
+    [{ do: "stall", card }, "head"],
+  ] as const) {
+    const script = { about: "x", seed: 1, steps: [step], outcomes: { [kind]: ["connected"] } };
+    const read = () => readScript(new TextEncoder().encode(JSON.stringify(script)));
+    t.throws(read, { code: "script_contradictory", message: new RegExp(`${kind}, ${step.do}`) });
+  }
+});
+
+t.test("a lie that the reader has no place for is refused before anything is played", async (t) => {
   const kind = readerKinds.find(({ name }) => name === "hid-msr");
   if (!kind) throw new Error("the kind is gone");
   const script: ReaderScript = { about: "x", seed: 1, steps: [{ do: "wrong-lrc", card: "visa-no-pin" }], outcomes: {} };
@@ -153,6 +170,8 @@ t.test("a file that is no script is refused with the place, never with what it s
     { ...right, seed: -1 },
     { ...right, outcomes: { toaster: ["swipe"] } },
     { ...right, outcomes: { magtek: ["Swipe!"] } },
+    { ...right, steps: [{ do: "swipe", card: "visa-no-pin", speed: 0 }] },
+    { ...right, steps: [{ do: "swipe", card: "visa-no-pin", damage: { rust: 1 } }] },
     { ...right, surplus: true },
     [right],
   ]) {

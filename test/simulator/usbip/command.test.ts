@@ -98,6 +98,20 @@ t.test("a MagTek reader that is set to its other interface comes back as it", as
   t.match(await (await UsbipClient.connect(port)).import("1-1"), { status: 0, ids: "08010001" });
 });
 
+t.test("a reader that plays a script keeps no other from what it is told", async (t) => {
+  const { type, line, end } = start(t, "--usbip", "--port", "0", "--device", "hid-msr:A1", "--device", "hid-msr:A2");
+  for (let lines = 0; lines < 3; lines++) await line();
+  const script = join(t.testdir(), "script.json");
+  writeFileSync(script, '{"about":"Waits.","seed":1,"steps":[{"do":"wait","ms":600}],"outcomes":{}}');
+  type(`1-1 play ${script}`);
+  type("1-1 unplug");
+  type("1-2 unplug");
+  t.equal(await line(), "1-2 unplugged");
+  t.match(await line(), /^1-1 played /);
+  t.equal(await line(), "1-1 unplugged");
+  t.equal(await end(), 0);
+});
+
 t.test("says what is wrong with the command line", async (t) => {
   for (const args of [
     [],
