@@ -18,6 +18,7 @@ import {
   type PosTerminal,
   replyMti,
   signOnRequest,
+  type UnionPayFields,
   type UnionPayMessage,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { NO_TOTALS, readTotals, settlementRequest } from "@swipewire/protocol/iso8583/unionpay-settlement";
@@ -150,8 +151,8 @@ export class PosAcquirer implements Acquirer {
   ): Promise<ReversalReply> {
     this.#checkReady();
     const identity = { ...transaction, ...(kind === "purchase void" && { cardAbsent: true as const }) };
-    const reply = await this.#exchange(reversalRequest(this.#options, kind, identity, reason), true);
-    const code = reply.fields[39] ?? "absent";
+    const request = reversalRequest(this.#options, kind, identity, reason);
+    const code = await this.#exchange(request, true, ({ fields }) => fields[39] ?? "absent");
     const meaning = responseCodes[code];
     if (code === "00") return "undone";
     if (code === ORIGINAL_UNKNOWN) return "unknown";
@@ -164,9 +165,10 @@ export class PosAcquirer implements Acquirer {
   async settle(batch: BatchIdentity & { currency: string }, totals: BatchTotals): Promise<SettlementReply> {
     // All cards count as domestic ones: which are not, the bank knows and the gateway does not.
     const groups = { domestic: totals, foreign: NO_TOTALS };
-    const reply = await this.#batchRequest(settlementRequest(this.#options, batch, groups));
-    const { domestic, foreign, domesticResult, foreignResult } = readTotals(reply.fields[48]);
-    wipeMessage(reply);
+    const { domestic, foreign, domesticResult, foreignResult } = await this.#batchRequest(
+      settlementRequest(this.#options, batch, groups),
+      (fields) => readTotals(fields[48]),
+    );
     return {
       balanced: domesticResult === "balanced" && foreignResult !== "unbalanced" && foreignResult !== "failed",
       endAwaited: this.#settlement.endsBalanced,
@@ -222,25 +224,25 @@ export class PosAcquirer implements Acquirer {
   }
 
   async #transact<N extends TransactionName>(name: N, transaction: Transaction<N>): Promise<TransactionReply> {
-    const { amount, replying } = this.#sendTransaction(name, transaction);
-    return this.#transactionReply(await replying, amount);
+    return this.#sendTransaction(name, transaction);
   }
 
-  async #batchRequest(request: UnionPayMessage): Promise<UnionPayMessage> {
-    let replying: Promise<UnionPayMessage>;
+  #batchRequest(request: UnionPayMessage): Promise<void>;
+  #batchRequest<T>(request: UnionPayMessage, read: (fields: UnionPayFields) => T): Promise<T>;
+  async #batchRequest<T>(request: UnionPayMessage, read?: (fields: UnionPayFields) => T): Promise<T | undefined> {
     try {
       this.#checkReady();
-      replying = this.#exchange(request, this.#settlement.mac);
+      return await this.#exchange(request, this.#settlement.mac, ({ mti, fields }) => {
+        const code = fields[39] ?? "absent";
+        // Some banks answer a settlement by its results alone.
+        const answered = code === "00" || (mti === "0510" && code === "absent" && fields[48] !== undefined);
+        if (answered) return read?.(fields);
+        if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
+        throw new AcquirerRequestRefused({ detail: `MTI ${request.mti}, field 39 is ${code}` });
+      });
     } finally {
       wipeMessage(request);
     }
-    const reply = await replying;
-    const code = reply.fields[39] ?? "absent";
-    // Some banks answer a settlement by its results alone.
-    const answered = code === "00" || (reply.mti === "0510" && code === "absent" && reply.fields[48] !== undefined);
-    if (answered) return reply;
-    if (responseCodes[code]?.follows === "sign-on") void this.#signOn();
-    throw new AcquirerRequestRefused({ detail: `MTI ${request.mti}, field 39 is ${code}` });
   }
 
   #transactionReply({ fields }: UnionPayMessage, amount: string | undefined): TransactionReply {
@@ -274,14 +276,12 @@ export class PosAcquirer implements Acquirer {
   }
 
   /** Its copies of track and PIN block are overwritten when it returns. @throws AcquirerUnreachable | AcquirerRequestNotSent */
-  #sendTransaction<N extends TransactionName>(
-    name: N,
-    transaction: Transaction<N>,
-  ): { amount: string | undefined; replying: Promise<UnionPayMessage> } {
+  #sendTransaction<N extends TransactionName>(name: N, transaction: Transaction<N>): Promise<TransactionReply> {
     let message: UnionPayMessage | undefined;
     try {
       message = transactionRequest(this.#options, name, transaction);
-      return { amount: message.fields[4], replying: this.#exchange(message, true) };
+      const amount = message.fields[4];
+      return this.#exchange(message, true, (reply) => this.#transactionReply(reply, amount));
     } catch (cause) {
       if (cause instanceof AcquirerUnreachable) throw cause;
       this.#count(cause);
@@ -293,16 +293,22 @@ export class PosAcquirer implements Acquirer {
 
   /**
    * Sends a request. What it throws, it throws before anything was sent; the promise rejects only after.
-   * @returns the reply that belongs to it, its MAC checked
+   * @param read takes what is wanted out of the reply that belongs to it, its MAC checked: it is wiped then
    */
-  #exchange(request: UnionPayMessage, sealed: boolean): Promise<UnionPayMessage> {
+  #exchange<T>(request: UnionPayMessage, sealed: boolean, read: (reply: UnionPayMessage) => T): Promise<T> {
     const { keys, replyTimeout } = this.#options;
     const wire = this.#codec.build(request, sealed ? (covered) => keys.acquirerMac(covered) : undefined);
     try {
       if (!this.#connection.writable) throw new AcquirerUnreachable();
-      const reply = this.#pending.expect(replyKey(replyMti(request.mti), request), replyTimeout);
+      const replying = this.#pending.expect(replyKey(replyMti(request.mti), request), replyTimeout);
       this.#connection.send(wire);
-      return reply;
+      return replying.then((reply) => {
+        try {
+          return read(reply);
+        } finally {
+          wipeMessage(reply);
+        }
+      });
     } finally {
       wire.fill(0);
     }
@@ -310,22 +316,35 @@ export class PosAcquirer implements Acquirer {
 
   #take(bytes: Uint8Array): void {
     this.#watchIdle();
-    let message: UnionPayMessage;
     try {
-      message = this.#codec.parse(bytes);
+      const message = this.#parsed(bytes);
+      if (message) this.#takeMessage(bytes, message);
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  #parsed(bytes: Uint8Array): UnionPayMessage | undefined {
+    try {
+      return this.#codec.parse(bytes);
     } catch (error) {
       this.#count(error);
-      return;
+      return undefined;
     }
+  }
+
+  #takeMessage(bytes: Uint8Array, message: UnionPayMessage): void {
     const waiter = this.#pending.take(replyKey(message.mti, message));
     if (!waiter) {
       this.#takeLate(bytes, message);
+      wipeMessage(message);
       return;
     }
     if (!this.#needsMac(message) || this.#macIsRight(bytes, message)) {
       waiter.resolve(message);
       return;
     }
+    wipeMessage(message);
     const cause = new AcquirerMacInvalid({ detail: `MTI ${message.mti}` });
     this.#count(cause);
     waiter.reject(new AcquirerOutcomeUnknown({ detail: "wrong MAC", reversalReason: "A0", cause }));
@@ -361,13 +380,15 @@ export class PosAcquirer implements Acquirer {
     this.#signingOn = true;
     this.#setReady(false);
     try {
-      const reply = await this.#exchange(signOnRequest(this.#options, this.#nextNetworkTrace()), false);
-      const { fields } = reply;
-      if (fields[39] !== "00" || !fields[62]) {
-        throw new AcquirerSignOnRefused({ detail: `field 39 is ${fields[39] ?? "absent"}` });
-      }
-      this.#options.keys.loadWorkingKeys(fields[62]);
-      const batch = Number(batchOf(reply));
+      const request = signOnRequest(this.#options, this.#nextNetworkTrace());
+      const batch = await this.#exchange(request, false, (reply) => {
+        const { fields } = reply;
+        if (fields[39] !== "00" || !fields[62]) {
+          throw new AcquirerSignOnRefused({ detail: `field 39 is ${fields[39] ?? "absent"}` });
+        }
+        this.#options.keys.loadWorkingKeys(fields[62]);
+        return Number(batchOf(reply));
+      });
       if (batch > 0) this.#options.onBatch?.(batch);
       this.#signOns++;
       this.#connection.confirm();
@@ -389,7 +410,7 @@ export class PosAcquirer implements Acquirer {
   async #echo(): Promise<void> {
     if (!this.#ready) return;
     try {
-      await this.#exchange(echoRequest(this.#options, this.#nextNetworkTrace()), false);
+      await this.#exchange(echoRequest(this.#options, this.#nextNetworkTrace()), false, () => {});
     } catch (error) {
       this.#count(error);
       this.#connection.drop();

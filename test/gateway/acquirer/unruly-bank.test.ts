@@ -12,6 +12,7 @@ import {
   type UnionPayMessage,
 } from "@swipewire/protocol/iso8583/unionpay-messages";
 import { wrapWorkingKeys } from "@swipewire/protocol/iso8583/unionpay-working-keys";
+import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { type Duration, Seconds } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
@@ -83,6 +84,23 @@ for (const dialect of suiteDialects) {
         code: "acquirer_outcome_unknown",
         cause: { code: "acquirer_mac_invalid" },
       });
+    });
+
+    t.test("what a bank tells of the card is overwritten as soon as its reply is read", async (t) => {
+      const told = () => SensitiveBytes.copyOf(new TextEncoder().encode("5452300551227189"));
+      const bank = await unrulyBank(t, (request) => sealed(request, "00", { ...approved, 2: told() }));
+      const { acquirer } = await terminalOf(t, bank);
+      await until(() => acquirer.ready);
+      const replies: UnionPayMessage[] = [];
+      const parse = codec.parse.bind(codec);
+      t.capture(codec, "parse", (wire: Uint8Array) => {
+        const message = parse(wire);
+        if (message.mti === "0210") replies.push(message);
+        return message;
+      });
+      t.match(await acquirer.charge(withoutPin(1)), { kind: "approved" });
+      t.equal(replies.length, 1);
+      t.ok(replies[0]?.fields[2]?.wiped);
     });
 
     t.test("an answer to a settlement needs results, or a code that says why not", async (t) => {
