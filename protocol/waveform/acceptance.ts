@@ -12,12 +12,12 @@ const SURE = { margin: 1, doubt: 0.001 };
 const VOTING = { margin: 0.5, doubt: 0.03 };
 
 /**
- * Where overlapping pulses are worn, neighbouring widths, and another swipe, may well read the same wrong bits: below the
- * first share of their height more votes are needed, below the second nothing is believed.
+ * Where pulses are worn, neighbouring widths, and another swipe, may well read the same wrong bits: below the first share of
+ * their height more votes and a greater margin are needed, below the second nothing is believed.
  */
-const WORN = 0.4;
-const VOTES_OF_WORN = 4;
+const WORN = 0.6;
 const WORN_OFF = 0.1;
+const SURE_OF_WORN = { votes: 4, margin: 3.5 };
 
 /** What all filters together say about one pass of a track. */
 export interface Ballot {
@@ -34,7 +34,8 @@ const sameData = (a: TrackRead, b: TrackRead) =>
 const isBeyond = ({ margin, doubt = 0 }: TrackRead, least: typeof SURE) =>
   margin === undefined || (margin >= least.margin && doubt <= least.doubt);
 const hasVote = (read: TrackRead) => isBeyond(read, VOTING);
-const isSure = (read: TrackRead) => isBeyond(read, SURE);
+const isSure = (read: TrackRead) =>
+  isBeyond(read, (read.faintness ?? 1) < WORN ? { ...SURE, margin: SURE_OF_WORN.margin } : SURE);
 const opinion = (voter: string, read: TrackRead) => ({
   read,
   voters: new Set(hasVote(read) ? [voter] : []),
@@ -100,7 +101,7 @@ export class Ballots {
         ? undefined
         : read.residual < SURE_TIMING && read.margin === undefined
           ? "timing"
-          : voters.size >= (faintness < WORN ? VOTES_OF_WORN : 2)
+          : voters.size >= (faintness < WORN ? SURE_OF_WORN.votes : 2)
             ? "widths"
             : undefined;
       return basis || faintness >= WORN ? [{ read, votes: voters.size, ...(basis && { basis }) }] : [];

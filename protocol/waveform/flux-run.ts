@@ -10,7 +10,7 @@ export interface FluxRun {
   readonly margins?: Float64Array;
   /** In which bits those nearest others differ: bit 0 of it is the bit itself, bit n was read n bits earlier. */
   readonly rivals?: Int32Array;
-  /** The least height of each bit's pulses over what it is elsewhere, where pulses overlap so that it tells. */
+  /** The least height of each bit's pulses over what it is elsewhere; absent where peaks were read. */
   readonly strengths?: Float64Array;
   /** Where reading began: bits before this one were read one after the other toward the run's begin. */
   readonly turn?: number;

@@ -15,8 +15,6 @@ const MOST_SEEDS = 2;
 /** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
 const WIDTHS = [0.13, 0.16, 0.2, 0.25, 0.31, 0.38, 0.46, 0.56, 0.68, 0.82, 0.98, 1.16, 1.36, 1.6, 1.9];
 const MOST_WIDTHS = 5;
-/** Narrower pulses stand alone, and are read for sure however worn they are. */
-const OVERLAPPING = 0.4;
 /** Samples of a bit that say all there is. */
 const SAMPLES = 12;
 /** What the model does not know of pulses, as a share of the height they have around a sample, which counts as this at least. */
@@ -106,7 +104,7 @@ export class LikelihoodReader {
       const weights = weightsOf(values, quiet, Math.abs(height), width, length);
       const onward = followPulses(values, length, place, height, weights, model);
       const back = followPulses(turned, length, values.length - 1 - place, height, weights.reverse(), model);
-      const run = join(back.run, onward.run, values.length - 1, by, width > OVERLAPPING);
+      const run = join(back.run, onward.run, values.length - 1, by);
       wipeRun(onward.run);
       wipeRun(back.run);
       from = Math.min(from, run.edges[0] as number);
@@ -179,7 +177,7 @@ function heightOf(values: Float64Array, place: number, length: number, width: nu
 }
 
 /** One run of what was read backward and forward from a place, in samples of the region. */
-function join(back: FluxRun, onward: FluxRun, last: number, by: number, overlap: boolean): FluxRun {
+function join(back: FluxRun, onward: FluxRun, last: number, by: number): FluxRun {
   const offset = (by - 1) / 2;
   const place = (at: number) => at * by + offset;
   const turned = (values: Float64Array) => Array.from(values, (at) => place(last - at)).reverse();
@@ -187,9 +185,7 @@ function join(back: FluxRun, onward: FluxRun, last: number, by: number, overlap:
     bits: Uint8Array.from([...Array.from(back.bits).reverse(), ...onward.bits]),
     edges: Float64Array.from([...turned(back.edges.subarray(1)), ...Array.from(onward.edges, place)]),
     middles: Float64Array.from([...turned(back.middles), ...Array.from(onward.middles, place)]),
-    ...(overlap && {
-      strengths: Float64Array.from([...Array.from(back.strengths ?? []).reverse(), ...(onward.strengths ?? [])]),
-    }),
+    strengths: Float64Array.from([...Array.from(back.strengths ?? []).reverse(), ...(onward.strengths ?? [])]),
     turn: back.bits.length,
     margins: Float64Array.from([...Array.from(back.margins ?? []).reverse(), ...(onward.margins ?? [])]),
     rivals: Int32Array.from([...Array.from(back.rivals ?? []).reverse(), ...(onward.rivals ?? [])]),

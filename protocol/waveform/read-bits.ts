@@ -27,7 +27,7 @@ export interface TrackRead {
   readonly margin?: number;
   /** See {@link doubtOf}. */
   readonly doubt?: number;
-  /** How faint overlapping pulses are in the second faintest of its characters: see {@link FluxRun.strengths}. */
+  /** How faint pulses are in the second faintest of its characters: see {@link FluxRun.strengths}. */
   readonly faintness?: number;
   /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
   readonly isFormat: boolean;

@@ -36,10 +36,11 @@ t.test("what was read by likelihood needs two widths, and little doubt", async (
   t.equal(basisOf(2, { isFormat: false }), "none");
 });
 
-t.test("where overlapping pulses are worn it needs four, and a second swipe does not help", async (t) => {
-  t.equal(basisOf(2, { faintness: 0.5 }), "widths");
-  t.equal(basisOf(3, { faintness: 0.3 }), undefined);
+t.test("where pulses are worn it needs four, surer ones, and a second swipe does not help", async (t) => {
+  t.equal(basisOf(2, { faintness: 0.7 }), "widths");
+  t.equal(basisOf(3, { faintness: 0.5 }), undefined);
   t.equal(basisOf(4, { faintness: 0.3 }), "widths");
+  t.equal(basisOf(4, { faintness: 0.3, margin: 3 }), undefined);
   t.equal(basisOf(5, { faintness: 0.06 }), undefined);
 });
 
