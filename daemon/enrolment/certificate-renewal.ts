@@ -19,7 +19,8 @@ import { shownKey, type TokenPlace } from "./token-key.ts";
 const LONGEST_PAUSE = Hours(12);
 
 /**
- * The certificate of this terminal; one that does not fit it is none, as where an enrolment was cut off in the middle, or its token is not in the config.
+ * The certificate of this terminal; one that does not fit it is none, as where an enrolment was cut off in the middle, or its
+ * token is not in the config.
  * @throws StateFileExposed | StateFileInvalid | StateFolderUnusable
  */
 export async function certificateOf(

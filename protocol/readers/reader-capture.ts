@@ -14,7 +14,10 @@ import { READER_FRAMINGS, ReaderProfile } from "./profiles.ts";
 const Hex = (most: number) => Type.String({ pattern: "^([0-9a-f]{2})+$", maxLength: 2 * most });
 const Id = Type.String({ pattern: "^[0-9a-f]{4}$" });
 
-/** A HID reader, a keyboard or an interface of its vendor's own class on USB: what the system shows of it, and the profile that it was read by. */
+/**
+ * A HID reader, a keyboard or an interface of its vendor's own class on USB: what the system shows of it, and the profile that
+ * it was read by.
+ */
 export const CapturedUsbReader = strict({
   transport: Type.Literal("usb"),
   device: strict({

@@ -10,8 +10,9 @@ export function wipeFrame(frame: ReaderFrame): void {
 }
 
 /**
- * Validates a frame into a swipe: track 2 was read, since no bank is asked without it, and every clear track parses, but for a track 3 of a private layout,
- * which is left out. The swipe takes over the frame's tracks, so whoever has it wipes them; when this throws they are wiped already.
+ * Validates a frame into a swipe: track 2 was read, since no bank is asked without it, and every clear track parses, but for a
+ * track 3 of a private layout, which is left out. The swipe takes over the frame's tracks, so whoever has it wipes them; when
+ * this throws they are wiped already.
  *
  * @throws ReaderCardNotPayment when the reader says that the stripe is a driving licence's, or could not be decoded
  * @throws ReaderTracksMissing
