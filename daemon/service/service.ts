@@ -1,15 +1,20 @@
 import type { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import type { DaemonConfig } from "../config/config-schema.ts";
-import type { Daemon } from "../daemon.ts";
 import { ConfigInvalid } from "../errors.ts";
 import { whenIdle } from "../session/when-idle.ts";
 import type { SdNotify } from "./sd-notify.ts";
 
+/** What a service needs of the daemon that it runs. */
+export interface ServedDaemon {
+  readonly session: Parameters<typeof whenIdle>[0];
+  close(): Promise<void>;
+}
+
 export interface ServiceOptions {
   /** @throws ConfigInvalid */
   readonly load: () => DaemonConfig;
-  readonly begin: (config: DaemonConfig) => Promise<Daemon>;
+  readonly begin: (config: DaemonConfig) => Promise<ServedDaemon>;
   readonly sdNotify: SdNotify;
   /** Where SIGTERM, SIGINT and SIGHUP are told: `process`. */
   readonly signals: EventEmitter;
@@ -20,14 +25,14 @@ export interface ServiceOptions {
 export class Service {
   readonly #options: ServiceOptions;
   #config: DaemonConfig;
-  #daemon: Daemon;
+  #daemon: ServedDaemon;
   /** Waits until nobody is at the terminal. */
   #next: DaemonConfig | undefined;
   /** The change from one config to the next, while it is under way. */
   #change: Promise<void> | undefined;
   #stopping = false;
 
-  private constructor(options: ServiceOptions, config: DaemonConfig, daemon: Daemon) {
+  private constructor(options: ServiceOptions, config: DaemonConfig, daemon: ServedDaemon) {
     this.#options = options;
     this.#config = config;
     this.#daemon = daemon;

@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { frameBytes } from "@swipewire/protocol/waveform/modem/frame-layout";
 import { ModemDecoder } from "@swipewire/protocol/waveform/modem/modem-decoder";
@@ -8,10 +7,10 @@ import { encodeModemMessage } from "@swipewire/protocol/waveform/modem/modem-mes
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { modemSignal } from "@swipewire/simulator/waveform/modem-signal";
 import t from "tap";
+import { compileC, noCompiler } from "./compile-c.ts";
 
 const PAGE = join(import.meta.dirname, "../../hardware-docs/framed-modem.md");
 const SOURCE = join(import.meta.dirname, "../../hardware-docs/framed-modem.c");
-const hasCompiler = spawnSync("cc", ["--version"]).status === 0;
 
 /** Sends what its arguments say, a digit for each half wave; or prints the frames in the intervals on its input. */
 const MAIN = `
@@ -43,14 +42,8 @@ t.test("the example of the specification is what is sent", async (t) => {
   t.strictSame(printed, [...frameBytes(messageKind, payload)]);
 });
 
-t.test("the C for microcontrollers", { skip: hasCompiler ? false : "no C compiler here" }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "swipewire-"));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "main.c"), MAIN);
-  const program = join(folder, "main");
-  const flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover"];
-  const built = spawnSync("cc", [...flags, "-o", program, join(folder, "main.c")], { encoding: "utf8" });
-  t.equal(built.status, 0, built.stderr);
+t.test("the C for microcontrollers", { skip: noCompiler }, async (t) => {
+  const program = compileC(t, MAIN);
   const run = (args: readonly string[], input = "") => spawnSync(program, args, { input, encoding: "utf8" }).stdout;
 
   t.test("what it sends is read", async (t) => {

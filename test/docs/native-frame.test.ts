@@ -1,15 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeNativeFrame, type NativeEvent, NativeStream } from "@swipewire/protocol/readers/native-frame";
 import { encodeModemMessage } from "@swipewire/protocol/waveform/modem/modem-message";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import t from "tap";
+import { compileC, noCompiler } from "./compile-c.ts";
 
 const PAGE = join(import.meta.dirname, "../../hardware-docs/native-frame.md");
 const SOURCE = join(import.meta.dirname, "../../hardware-docs/native-frame.c");
-const hasCompiler = spawnSync("cc", ["--version"]).status === 0;
 
 /** Sends the frames that its input holds (kind, length in two bytes, payload), or prints those that it hears in it. */
 const MAIN = `
@@ -74,14 +73,8 @@ t.test("the examples of the specification are what is sent", async (t) => {
   }
 });
 
-t.test("the C for microcontrollers", { skip: hasCompiler ? false : "no C compiler here" }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "swipewire-"));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, "main.c"), MAIN);
-  const program = join(folder, "main");
-  const flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fno-sanitize-recover"];
-  const built = spawnSync("cc", [...flags, "-o", program, join(folder, "main.c")], { encoding: "utf8" });
-  t.equal(built.status, 0, built.stderr);
+t.test("the C for microcontrollers", { skip: noCompiler }, async (t) => {
+  const program = compileC(t, MAIN);
   const run = (args: readonly string[], input: Uint8Array) => {
     const { stdout, status, stderr } = spawnSync(program, args, { input, maxBuffer: 2 ** 24 });
     t.equal(status, 0, String(stderr));

@@ -72,6 +72,22 @@ async function serving(t: Test, ...kinds: string[]) {
   return { server, clock, readers, reader, attach, codes };
 }
 
+/** A frame arrives as it is sent, however many transfers it takes. */
+async function sendsWhole(
+  t: Test,
+  { reader, client, clock }: { reader: UsbReader; client: UsbipClient; clock: SimulatedClock },
+  frame: Uint8Array,
+): Promise<void> {
+  const sending = reader.send(frame);
+  const received: number[] = [];
+  while (received.length < frame.length) {
+    received.push(...(await client.reply()).data);
+    await clock.advance(Millis(10));
+  }
+  t.strictSame(Uint8Array.from(received), frame);
+  t.equal(await sending, true);
+}
+
 const DEVICE_IN = 0x80;
 const INTERFACE_IN = 0x81;
 const CLASS_OUT = 0x21;
@@ -259,14 +275,7 @@ t.test("a serial reader sends to a port that is open, and to nobody otherwise", 
   const frame = frameOf("lines");
   for (let n = 0; n < 16; n++) client.submit(1, 128);
   await client.control({ type: DEVICE_IN, request: 8, length: 1 });
-  const sending = reader.send(frame);
-  const received: number[] = [];
-  while (received.length < frame.length) {
-    received.push(...(await client.reply()).data);
-    await clock.advance(Millis(10));
-  }
-  t.strictSame(Uint8Array.from(received), frame);
-  t.equal(await sending, true);
+  await sendsWhole(t, { reader, client, clock }, frame);
 });
 
 for (const [kind, transfer] of [
@@ -286,14 +295,7 @@ for (const [kind, transfer] of [
     const frame = frameOf(kind);
     for (let n = 0; n < 16; n++) client.submit(1, 64);
     await client.control({ type: DEVICE_IN, request: 8, length: 1 });
-    const sending = reader.send(frame);
-    const received: number[] = [];
-    while (received.length < frame.length) {
-      received.push(...(await client.reply()).data);
-      await clock.advance(Millis(10));
-    }
-    t.strictSame(Uint8Array.from(received), frame);
-    t.equal(await sending, true);
+    await sendsWhole(t, { reader, client, clock }, frame);
   });
 }
 
