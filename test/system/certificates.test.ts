@@ -7,22 +7,9 @@ import { InProcessTransport } from "@swipewire/daemon/transports/in-process";
 import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
 import { type Gateway, startGateway } from "@swipewire/gateway/gateway";
 import { openKeys } from "@swipewire/gateway/keys/open-keys";
-import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { gatewayConfig, makeTestKeys, startSystem, startTerminal } from "@swipewire/simulator/demo/system";
 import t from "tap";
-import {
-  clock,
-  emptyFolder,
-  listeningLogger,
-  newOrder,
-  PHONE,
-  pinOf,
-  random,
-  recordingLogger,
-  swipeFor,
-  untilStep,
-  untilView,
-} from "./stage.ts";
+import { clock, emptyFolder, listeningLogger, payOnce, random, recordingLogger, untilView } from "./stage.ts";
 
 const HOST = "127.0.0.1";
 const withTls = (config: GatewayConfig, port = 0): GatewayConfig => ({
@@ -43,7 +30,7 @@ t.test("a payment over mutual TLS; revoked, the terminal is cut off at once and 
     adjust: withTls,
   });
   t.teardown(() => system.close());
-  const { shop, phones, gateway, daemon, transport } = system;
+  const { gateway, daemon } = system;
   const { session } = daemon;
   const stateDir = join(folder, "terminal");
   const { terminal, mqtt } = await loadIdentity(stateDir);
@@ -51,13 +38,7 @@ t.test("a payment over mutual TLS; revoked, the terminal is cut off at once and 
   t.equal((await stat(join(stateDir, "certificate.json"))).mode & 0o777, 0o600);
   t.match(await gateway.terminals.list(), [{ terminal, certifiedUntil: Number }]);
 
-  const card = testCard("unionpay-debit");
-  phones.phone(PHONE).script = pinOf(card);
-  await untilView(session, (view) => view.gateway);
-  const order = await shop.placeOrder(newOrder("T-1"));
-  await swipeFor({ session, shop, deliver: (frame) => transport.deliver(frame) }, order, card);
-  t.match((await untilStep(session, "result")).result, { outcome: "approved" });
-  session.command({ do: "finish" });
+  t.match(await payOnce(system), { outcome: "approved" });
 
   const refused = heard("does not take this terminal's certificate");
   await gateway.terminals.revoke(terminal);

@@ -9,6 +9,7 @@ import { systemRandom } from "@swipewire/protocol/random";
 import { Millis, systemClock } from "@swipewire/protocol/time";
 import type { Books, JournalEntry } from "@swipewire/simulator/bank/books";
 import { type TestCard, testCard } from "@swipewire/simulator/cards/test-cards";
+import type { System } from "@swipewire/simulator/demo/system";
 import { type PayerScript, typingPayer } from "@swipewire/simulator/phone/payer";
 import { PUBLISHED_BDK } from "@swipewire/simulator/readers/published-frames";
 import { virtualReader } from "@swipewire/simulator/readers/virtual-reader";
@@ -125,6 +126,23 @@ export async function swipeFor(
     return;
   }
   session.command({ do: "card", pin: true, phone });
+}
+
+/** Pays for an order once the terminal has its gateway. @returns what the terminal shows then; it is free again */
+export async function payOnce({
+  shop,
+  phones,
+  daemon: { session },
+  transport,
+}: System): Promise<SessionView["result"]> {
+  const card = testCard("unionpay-debit");
+  phones.phone(PHONE).script = pinOf(card);
+  await untilView(session, (view) => view.gateway);
+  const order = await shop.placeOrder(newOrder("T-1"));
+  await swipeFor({ session, shop, deliver: (frame) => transport.deliver(frame) }, order, card);
+  const { result } = await untilStep(session, "result");
+  session.command({ do: "finish" });
+  return result;
 }
 
 export const newOrder = (orderNumber: string, amount = 10_000) => ({

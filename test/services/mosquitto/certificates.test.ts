@@ -6,23 +6,11 @@ import { type ConnectionOptions, connect } from "node:tls";
 import { keptCertificate } from "@swipewire/daemon/state/certificate";
 import { loadIdentity } from "@swipewire/daemon/state/identity";
 import type { GatewayConfig } from "@swipewire/gateway/config/config-schema";
-import { testCard } from "@swipewire/simulator/cards/test-cards";
 import { startSystem } from "@swipewire/simulator/demo/system";
 import t from "tap";
 import { freePort } from "../../free-port.ts";
 import { gatewayCommand, writeConfig } from "../../system/gateway-process.ts";
-import {
-  clock,
-  emptyFolder,
-  listeningLogger,
-  newOrder,
-  PHONE,
-  pinOf,
-  random,
-  swipeFor,
-  untilStep,
-  untilView,
-} from "../../system/stage.ts";
+import { clock, emptyFolder, listeningLogger, payOnce, random, untilView } from "../../system/stage.ts";
 import { ACCESS_LIST, startMosquitto } from "./broker.ts";
 
 const PASSWORD = "only-for-this-test";
@@ -55,7 +43,7 @@ t.test("terminals reach Mosquitto by the gateway's certificates, until they are 
     },
   });
   t.teardown(() => system.close());
-  const { shop, phones, gateway, daemon, transport } = system;
+  const { gateway, daemon } = system;
   const { session } = daemon;
   const { terminal } = await loadIdentity(join(folder, "terminal"));
 
@@ -110,12 +98,7 @@ acl_file ${file("access-list")}
 
   await untilView(session, (view) => view.gateway);
   t.ok(daemon.status().uplink.broker);
-  const card = testCard("unionpay-debit");
-  phones.phone(PHONE).script = pinOf(card);
-  const order = await shop.placeOrder(newOrder("T-1"));
-  await swipeFor({ session, shop, deliver: (frame) => transport.deliver(frame) }, order, card);
-  t.match((await untilStep(session, "result")).result, { outcome: "approved" });
-  session.command({ do: "finish" });
+  t.match(await payOnce(system), { outcome: "approved" });
 
   const refused = heard("does not take this terminal's certificate");
   await gateway.terminals.revoke(terminal);
