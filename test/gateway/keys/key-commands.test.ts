@@ -166,7 +166,8 @@ t.test("blocks in and out, removal, rotation", async (t) => {
   const older = /^(\S+) +envelope/m.exec(await done("list"))?.[1] ?? "";
   const kept = await keys("retire --yes");
   t.match(kept, { code: "envelope_key_in_use", out: /5b1d2c3e.* Counter 1/ });
-  await refused("envelope_key_in_use", `remove ${older} --yes`);
+  // Of base64url, so that it may begin as an option does.
+  await refused("envelope_key_in_use", `remove --yes -- ${older}`);
   await done("retire --yes --force");
   t.equal(await live(), 1);
   t.notMatch(await done("list"), older);
