@@ -158,6 +158,8 @@ export async function main(argv: string[]): Promise<void> {
   process.umask(0o077);
   const program = new Command("swipewire-gateway")
     .exitOverride()
+    // So that a key's name that begins with -V is a name.
+    .enablePositionalOptions()
     .description("The centre of Swipewire: orders, terminals, payments.")
     .version(manifest.version);
   const command = (parent: Command, name: string, description: string) =>

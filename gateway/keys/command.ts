@@ -26,8 +26,11 @@ interface Flags {
   readonly config: string;
 }
 
-interface PurposeFlags extends Flags {
+interface NameFlags extends Flags {
   readonly name: string;
+}
+
+interface PurposeFlags extends NameFlags {
   readonly use: KeyPurpose["use"];
   readonly ksnPrefix?: string;
   readonly allowWeak?: boolean;
@@ -47,6 +50,8 @@ const SIZES: Readonly<Record<string, KeySize>> = {
 };
 const sizeNames = Object.keys(SIZES);
 
+const LISTED = "its name, as `keys list` shows it";
+
 /** `keys`: what custodians do. No key and no component is an argument, and none is shown. */
 export function addKeyCommands(program: Command, options: KeyCommandOptions): void {
   const { command, say } = options;
@@ -62,9 +67,11 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
       close();
     }
   };
+  // An option and no argument: a thumbprint may begin with a dash.
+  const named = (name: string, description: string, what: string) =>
+    command(keys, name, description).requiredOption("--name <name>", what, checkName);
   const forPurpose = (name: string, description: string) =>
-    command(keys, name, description)
-      .requiredOption("--name <name>", "what to call it: letters, digits, - and _", checkName)
+    named(name, description, "what to call it: letters, digits, - and _")
       .addOption(new Option("--use <use>", "what it is for").choices(keyPurposes).makeOptionMandatory())
       .option("--ksn-prefix <hex>", "of a base derivation key: the first hex digits of its readers' KSNs");
   const sized = (parent: Command) =>
@@ -164,12 +171,12 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
       }
     }),
   );
-  withProtection(command(keys, "export", "print a key as a key block (X9.143, TR-31)").argument("<name>")).action(
-    (name: string, flags: Flags & ProtectionFlags) =>
+  withProtection(named("export", "print a key as a key block (X9.143, TR-31)", LISTED)).action(
+    (flags: NameFlags & ProtectionFlags) =>
       opened(flags, async (custody, ask) => {
         const protection = await protectionOf(flags, ask);
         try {
-          say(custody.exportKeyBlock(name, protection));
+          say(custody.exportKeyBlock(flags.name, protection));
         } finally {
           if (typeof protection !== "string") protection.key.wipe();
         }
@@ -187,15 +194,11 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
     await custody.remove(key.name);
     say(`${key.use} ${key.name}, check value ${key.checkValue}, is gone.`);
   };
-  const removal = (name: string, description: string) =>
-    command(keys, name, description)
-      .option("--yes", "do not ask")
-      .option("--force", "also an envelope key that terminals still seal to");
-  removal("remove", "remove a key, for good")
-    .argument("<name>")
-    .action((name: string, flags: RemovalFlags) =>
-      opened(flags, (custody, ask) => remove(custody, ask, custody.find(name), flags)),
-    );
+  const removal = (parent: Command) =>
+    parent.option("--yes", "do not ask").option("--force", "also an envelope key that terminals still seal to");
+  removal(named("remove", "remove a key, for good", LISTED)).action((flags: NameFlags & RemovalFlags) =>
+    opened(flags, (custody, ask) => remove(custody, ask, custody.find(flags.name), flags)),
+  );
 
   command(keys, "rotate", "make a new envelope key; the one before it goes on opening until it is retired").action(
     (flags: Flags) =>
@@ -205,9 +208,10 @@ export function addKeyCommands(program: Command, options: KeyCommandOptions): vo
         say("`terminal list` shows the check value of the key that each seals to; then: keys retire.");
       }),
   );
-  removal("retire", "remove the older of two envelope keys: what was sealed to it can't be opened any more").action(
-    (flags: RemovalFlags) =>
-      opened(flags, (custody, ask) => remove(custody, ask, custody.retirableEnvelopeKey(), flags)),
+  removal(
+    command(keys, "retire", "remove the older of two envelope keys: what was sealed to it can't be opened any more"),
+  ).action((flags: RemovalFlags) =>
+    opened(flags, (custody, ask) => remove(custody, ask, custody.retirableEnvelopeKey(), flags)),
   );
 }
 

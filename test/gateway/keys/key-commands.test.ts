@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { systemClock } from "@swipewire/protocol/time";
 import { Command } from "commander";
 import t, { type Test } from "tap";
 import keyBlocks from "../../fixtures/key-blocks.json" with { type: "json" };
+import { seededRandom } from "../../seeded-random.ts";
 
 const cli = join(import.meta.dirname, "../../../gateway/bin/swipewire-gateway.js");
 const services = { clock: systemClock, random: systemRandom };
@@ -133,12 +134,12 @@ t.test("blocks in and out, removal, rotation", async (t) => {
   await done("generate --name kbpk --use key-block-protection --type aes-256");
   const readers = "--use base-derivation --ksn-prefix 12345678";
   await done(`generate --name r1 ${readers} --type aes-128`);
-  const block = (await done("export r1 --kbpk kbpk")).trim();
+  const block = (await done("export --name r1 --kbpk kbpk")).trim();
   t.match(block, /^D0144B0AX00E0000[0-9A-F]{128}$/);
   const checkValue = /r1 .*AES-128 +(\w{6})/.exec(await done("list"))?.[1] ?? "";
-  await refused("key_entry_aborted", "remove r1", ["r2"]);
-  await done("remove r1", ["r1"]);
-  await refused("key_unknown", "remove r1 --yes");
+  await refused("key_entry_aborted", "remove --name r1", ["r2"]);
+  await done("remove --name r1", ["r1"]);
+  await refused("key_unknown", "remove --name r1 --yes");
   t.ok((await done(`import --name r1 ${readers} --kbpk kbpk`, [block])).includes(checkValue));
 
   const published = keyBlocks.unwrap.find(({ id }) => id === "test1_tr31_format_b");
@@ -154,7 +155,7 @@ t.test("blocks in and out, removal, rotation", async (t) => {
     /1: check value (\w{6})/.exec((await keys(entered, [...lines, component])).out)?.[1] ?? "";
   const first = [...lines, A, await printed(A)];
   t.match(await done(entered, [...first, half, await printed(half)]), `check value ${published?.kcv}`);
-  await done("remove bank --yes");
+  await done("remove --name bank --yes");
   await refused("key_block_mac_invalid", entered, [...first, KEY, await printed(KEY)]);
 
   const live = async () => (await done("list")).split("\n").filter((line) => line.includes(" envelope ")).length;
@@ -166,8 +167,7 @@ t.test("blocks in and out, removal, rotation", async (t) => {
   const older = /^(\S+) +envelope/m.exec(await done("list"))?.[1] ?? "";
   const kept = await keys("retire --yes");
   t.match(kept, { code: "envelope_key_in_use", out: /5b1d2c3e.* Counter 1/ });
-  // Of base64url, so that it may begin as an option does.
-  await refused("envelope_key_in_use", `remove --yes -- ${older}`);
+  await refused("envelope_key_in_use", `remove --yes --name ${older}`);
   await done("retire --yes --force");
   t.equal(await live(), 1);
   t.notMatch(await done("list"), older);
@@ -184,4 +184,18 @@ t.test("blocks in and out, removal, rotation", async (t) => {
   t.equal(await done("list"), before);
   await refused("key_file_exists", "init");
   await refused("commander.invalidArgument", "generate --name x --use envelope --type aes-128");
+});
+
+t.test("a thumbprint may begin as an option of the program does", async (t) => {
+  // This seed's envelope key is one of 4,096 with such a thumbprint.
+  const seeded = { clock: systemClock, random: seededRandom(1645) };
+  const { config } = await makeDataDirectory(join(t.testdir(), "gw"), seeded);
+  const keys = (...args: string[]) =>
+    spawnSync(process.execPath, [cli, "keys", ...args, "--config", config], { encoding: "utf8" });
+  const [, name = ""] = /^(-V\S{41}) +envelope /m.exec(keys("list").stdout) ?? [];
+  t.not(name, "");
+  t.match(keys("export", "--name", name, "--kbpk", name), { status: 1, stderr: /does not leave/ });
+  t.match(keys("rotate"), { status: 0 });
+  t.match(keys("remove", "--yes", "--name", name), { status: 0, stdout: `envelope ${name}` });
+  t.notMatch(keys("list").stdout, name);
 });
