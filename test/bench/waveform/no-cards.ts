@@ -1,7 +1,9 @@
 import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { cpuSeconds } from "./grid.ts";
-import { speakInto } from "./spoken.ts";
+import { playInto } from "./played.ts";
+import { MUSIC, recordingFrom, SPEECH } from "./recorded.ts";
+import { speak } from "./spoken.ts";
 
 const RATE = 44_100;
 
@@ -148,17 +150,19 @@ const f2f: Sound = (signal, dice) =>
   });
 
 export const sounds = { noise, speech, music, hum, "random F2F": f2f } as const;
-/** What needs a program beside Node. */
-export const spokenSounds = { "espeak-ng": (signal, dice) => speakInto(signal, RATE, dice) } as const satisfies Record<
-  string,
-  Sound
->;
-export type SoundName = keyof typeof sounds | keyof typeof spokenSounds;
+/** What needs Debian packages. */
+export const askedSounds = {
+  "espeak-ng": (signal, dice) => playInto(signal, RATE, dice, () => speak(dice)),
+  "recorded-speech": (signal, dice) => playInto(signal, RATE, dice, () => recordingFrom(SPEECH, RATE, dice)),
+  "recorded-music": (signal, dice) => playInto(signal, RATE, dice, () => recordingFrom(MUSIC, RATE, dice)),
+} as const satisfies Record<string, Sound>;
+export type SoundName = keyof typeof sounds | keyof typeof askedSounds;
 
 export interface Heard {
   /** Swipes accepted: each is wrong. */
   readonly swipes: number;
-  readonly failures: number;
+  /** Codes of the failures, each of which a payer is told of. */
+  readonly refused: readonly string[];
   readonly signal: number;
   readonly taken: number;
 }
@@ -167,7 +171,7 @@ export interface Heard {
 export function soundOf(name: SoundName, seconds: number, seed: number): Float32Array {
   const dice = new Dice(seed);
   const signal = new Float32Array(seconds * RATE);
-  ({ ...sounds, ...spokenSounds })[name](signal, dice);
+  ({ ...sounds, ...askedSounds })[name](signal, dice);
   const hiss = dice.betweenOctaves(1e-5, 3e-3);
   for (let n = 0; n < signal.length; n++) signal[n] = Math.max(-1, Math.min(1, (signal[n] ?? 0) + hiss * dice.gauss()));
   return signal;
@@ -181,12 +185,16 @@ export function listen(name: SoundName, seconds: number, seed: number): Heard {
   const events = [...decoder.push(signal), ...decoder.flush()];
   const taken = cpuSeconds() - started;
   let swipes = 0;
+  const refused: string[] = [];
   for (const event of events) {
-    if (event.kind !== "swipe") continue;
+    if (event.kind === "failure") {
+      refused.push(event.failure.code);
+      continue;
+    }
     swipes++;
     for (const { data } of event.tracks) data.wipe();
   }
-  return { swipes, failures: events.length - swipes, signal: seconds, taken };
+  return { swipes, refused, signal: seconds, taken };
 }
 
 /** Times real time of an input that hears nothing but noise of a level. */

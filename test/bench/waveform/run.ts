@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { conditions } from "./conditions.ts";
 import { cleanSpeed, type Outcome } from "./grid.ts";
-import { idleSpeed, type SoundName, sounds, spokenSounds } from "./no-cards.ts";
+import { askedSounds, idleSpeed, type SoundName, sounds } from "./no-cards.ts";
 import { besideReference } from "./reference.ts";
 import { asPicture, asTable, halfPoint, quantile, type Tally, wrongOf } from "./report.ts";
 import { addUp, runsIn } from "./tally.ts";
@@ -15,7 +15,7 @@ const SOUND_SECONDS = 60;
 const BATCH = 4;
 const PROGRESS_MILLISECONDS = 30_000;
 
-const allSounds = { ...sounds, ...spokenSounds };
+const allSounds = { ...sounds, ...askedSounds };
 
 const USAGE = `npm run bench -- waveform [options]
   --swipes N        of each condition and track (default 4)
@@ -23,8 +23,8 @@ const USAGE = `npm run bench -- waveform [options]
   --conditions x,y  those whose group or name contains one of these
   --seed S          (default 1)
   --noise-hours H   so many hours of each sound that holds no card
-  --sounds x,y      which of them (default all): ${Object.keys(allSounds).join(", ")};
-                    the last is Debian's package of that name, and only when asked for
+  --sounds x,y      which of them (default the first ${Object.keys(sounds).length}): ${Object.keys(sounds).join(", ")}, and what
+                    Debian packages are needed for: ${Object.keys(askedSounds).join(", ")}
   --tally F.jsonl   adds the run to what runs with other seeds gave, and prints the sum: long runs in pieces
   --workers N       threads (default 1)
   --picture F.svg   draws the rates`;
@@ -86,7 +86,10 @@ export async function waveform(args: readonly string[]): Promise<void> {
   }
 
   const heard = Object.fromEntries(
-    (minutes > 0 ? heardSounds : []).map((name) => [name, { seconds: 0, swipes: 0, failures: 0, taken: 0 }]),
+    (minutes > 0 ? heardSounds : []).map((name) => [
+      name,
+      { seconds: 0, swipes: 0, refused: [] as string[], taken: 0, slowest: 0 },
+    ]),
   );
   let count = 0;
   let wrong = 0;
@@ -98,8 +101,9 @@ export async function waveform(args: readonly string[]): Promise<void> {
       if (!sum) return;
       sum.seconds += done.heard.signal;
       sum.swipes += done.heard.swipes;
-      sum.failures += done.heard.failures;
+      sum.refused.push(...done.heard.refused);
       sum.taken += done.heard.taken;
+      sum.slowest = Math.max(sum.slowest, done.heard.taken);
       wrong += done.heard.swipes;
       if (done.heard.swipes > 0) process.stderr.write(`WRONG: ${JSON.stringify(done.job)}\n`);
     } else if (done.kind === "swipe" && done.job.kind === "swipe") {
@@ -152,9 +156,10 @@ export async function waveform(args: readonly string[]): Promise<void> {
     }
   }
   if (minutes > 0) {
-    for (const [name, { seconds, swipes, failures, taken }] of Object.entries(heard)) {
+    for (const [name, { seconds, swipes, refused, taken, slowest }] of Object.entries(heard)) {
+      const codes = [...Map.groupBy(refused, (code) => code)].map(([code, all]) => `${all.length} ${code}`);
       say(
-        `${name}: ${(seconds / 3600).toFixed(2)} h, ${swipes} accepted, ${failures} refused, ${(seconds / taken).toFixed(0)} times real time`,
+        `${name}: ${(seconds / 3600).toFixed(2)} h, ${swipes} accepted, ${refused.length} refused (${codes.join(", ")}), ${(seconds / taken).toFixed(0)} times real time, the slowest minute ${(SOUND_SECONDS / slowest).toFixed(0)} times`,
       );
     }
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readWav } from "@swipewire/protocol/waveform/wav";
+import { type Recording, readWav } from "@swipewire/protocol/waveform/wav";
 import type { Dice } from "@swipewire/simulator/waveform/dice";
 
 /** Of espeak-ng: languages whose sounds differ, and who speaks. */
@@ -28,36 +28,24 @@ const CONSONANTS = [
 const VOWELS = ["a", "e", "i", "o", "u", "ei", "au"] as const;
 
 /**
- * Adds speech, as Debian's `espeak-ng` speaks it, in phrases of made-up words and numbers with pauses between them.
- * @param rate Hz
+ * Speech, as Debian's `espeak-ng` speaks it: a phrase of made-up words and numbers.
  * @throws Error where the program is not installed
  */
-export function speakInto(signal: Float32Array, rate: number, dice: Dice): void {
-  for (let at = 0; at < signal.length; ) {
-    const voice = `${dice.pick(LANGUAGES)}+${dice.pick(SPEAKERS)}`;
-    const words = Array.from({ length: dice.whole(20, 60) }, () => word(dice)).join(" ");
-    const settings = [
-      "-v",
-      voice,
-      "-s",
-      `${dice.whole(110, 260)}`,
-      "-p",
-      `${dice.whole(0, 99)}`,
-      "--stdout",
-      "--",
-      words,
-    ];
-    const { sampleRate, samples } = readWav(execFileSync("espeak-ng", settings, { maxBuffer: 2 ** 26 }));
-    const level = dice.betweenOctaves(0.03, 1.5);
-    const step = sampleRate / rate;
-    const length = Math.min(signal.length - at, Math.floor((samples.length - 1) / step));
-    for (let n = 0; n < length; n++) {
-      const place = Math.floor(n * step);
-      const [before = 0, behind = 0] = [samples[place], samples[place + 1]];
-      signal[at + n] = (signal[at + n] ?? 0) + level * (before + (behind - before) * (n * step - place));
-    }
-    at += length + Math.round(dice.between(0.1, 0.8) * rate);
-  }
+export function speak(dice: Dice): Recording {
+  const voice = `${dice.pick(LANGUAGES)}+${dice.pick(SPEAKERS)}`;
+  const words = Array.from({ length: dice.whole(20, 60) }, () => word(dice)).join(" ");
+  const settings = [
+    "-v",
+    voice,
+    "-s",
+    `${dice.whole(110, 260)}`,
+    "-p",
+    `${dice.whole(0, 99)}`,
+    "--stdout",
+    "--",
+    words,
+  ];
+  return readWav(execFileSync("espeak-ng", settings, { maxBuffer: 2 ** 26 }));
 }
 
 function word(dice: Dice): string {
