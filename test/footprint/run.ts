@@ -19,7 +19,7 @@ import { singleFile } from "./single-file.ts";
 /**
  * `npm run footprint -- [--seconds S]`: what a daemon that waits for cards takes of memory and processor, as the single
  * file in the unit's environment and from source; all of them side by side, each with a broker and a gateway of its own.
- * It wants socat and what the tests in `test/services/pulseaudio` want.
+ * It wants socat and what the tests in `test/services/pulseaudio` want. Exit status 1 when a single file takes too much.
  */
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
 const seconds = Number(values.seconds);
@@ -28,6 +28,9 @@ const seconds = Number(values.seconds);
 const SETTLE = 20_000;
 /** Decibels to full scale, of an input with nothing in its plug and its gain up. */
 const NOISE = -50;
+/** KB of its own that a single file may hold. Not of RSS: how much of a program's file is in memory is the kernel's to say. */
+const MOST_OWN = 45 * 1024;
+const SINGLE_FILE = "single file";
 const ROOT = join(import.meta.dirname, "../..");
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -86,7 +89,7 @@ function packaged(): Program {
   const { file, env } = singleFile(folder);
   execFileSync("sync", [file]);
   execFileSync("dd", [`if=${file}`, "iflag=nocache", "count=0"], { stdio: "ignore" });
-  return { name: "single file", command: [file], env };
+  return { name: SINGLE_FILE, command: [file], env };
 }
 
 const fromSource: Program = {
@@ -132,6 +135,11 @@ async function main(): Promise<void> {
   say(usageHeading);
   for (const [at, { name }] of subjects.entries()) {
     say(usageRow(name, before[at] ?? [], after[at] ?? [], seconds));
+    const own = after[at]?.[0]?.anonymous ?? Number.NaN;
+    if (name.startsWith(SINGLE_FILE) && !(own <= MOST_OWN)) {
+      process.stderr.write(`${name}: more than ${MOST_OWN / 1024} MB of its own\n`);
+      process.exitCode = 1;
+    }
   }
 }
 
