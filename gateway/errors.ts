@@ -673,7 +673,7 @@ export class AcquirerTraceInUse extends failure("acquirer_trace_in_use", {
 export class AcquirerMacInvalid extends failure("acquirer_mac_invalid", {
   what: "A bank's reply does not carry the right MAC.",
   means: "It was altered, or the keys are out of step, so it is not believed. The terminal signs on again.",
-  todo: "If it repeats, load the terminal master key of this terminal again.",
+  todo: "If it repeats, load the terminal master key of this terminal again. Where it is absent, see TLS in gateway/acquirer/README.md.",
 }) {}
 
 export class AcquirerReplyMismatch extends failure("acquirer_reply_mismatch", {

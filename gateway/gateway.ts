@@ -125,6 +125,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...pos,
     tpdu,
     header,
+    declinesWithoutMac: tls?.declinesWithoutMac === true,
     dial: tls ? await dialTls({ host, port }, tls) : dialTcp({ host, port }),
     replyTimeout: Seconds(replySeconds),
     idleAfter: Seconds(idleSeconds),

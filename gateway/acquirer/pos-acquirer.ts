@@ -67,6 +67,11 @@ export interface PosAcquirerOptions extends BankConnectionOptions, PosTerminal {
   readonly dialect?: PosDialectName;
   /** Where the bank wants its batches closed otherwise than its dialect's usually do. */
   readonly settlement?: Partial<SettlementRules>;
+  /**
+   * Does the bank leave the MAC out where it does not approve? Over TLS only: whoever could write on the line would make a
+   * charge that the bank approved a refused one, which nobody undoes.
+   */
+  readonly declinesWithoutMac?: boolean;
   /** How long a reply may take. After it the outcome is unknown. */
   readonly replyTimeout: Duration;
   /** How long the line may be silent before the bank is asked whether it is there. */
@@ -344,8 +349,10 @@ export class PosAcquirer implements Acquirer {
       waiter.resolve(message);
       return;
     }
+    const { mti } = message;
+    const isSealed = message.fields[64] !== undefined;
     wipeMessage(message);
-    const cause = new AcquirerMacInvalid({ detail: `MTI ${message.mti}` });
+    const cause = new AcquirerMacInvalid({ detail: `MTI ${mti}, ${isSealed ? "wrong" : "absent"}` });
     this.#count(cause);
     waiter.reject(new AcquirerOutcomeUnknown({ detail: "wrong MAC", reversalReason: "A0", cause }));
     void this.#signOn();
@@ -354,8 +361,9 @@ export class PosAcquirer implements Acquirer {
   /** Network management carries none: a sign-on's reply is what brings the key. */
   #needsMac({ mti, fields }: UnionPayMessage): boolean {
     if (mti.startsWith("08")) return false;
-    const ofBatch = mti === "0510" || mti === "0330";
-    return !ofBatch || this.#settlement.mac || fields[64] !== undefined;
+    if (fields[64] !== undefined) return true;
+    if (mti === "0510" || mti === "0330") return this.#settlement.mac;
+    return !this.#options.declinesWithoutMac || responseCodes[fields[39] ?? ""]?.follows === "approved";
   }
 
   #macIsRight(bytes: Uint8Array, message: UnionPayMessage): boolean {

@@ -237,7 +237,14 @@ const key = Type.Optional(path);
 
 /** There is no way to take a certificate unchecked. */
 const AcquirerTls = Type.Object(
-  { ca: path, certificate, key, serverName: Type.Optional(host) },
+  {
+    ca: path,
+    certificate,
+    key,
+    serverName: Type.Optional(host),
+    /** Here, for without TLS anyone on the line could turn an approval into a refusal. */
+    declinesWithoutMac: Type.Optional(Type.Boolean({ description: "true or false" })),
+  },
   {
     additionalProperties: false,
     dependentRequired: { certificate: ["key"], key: ["certificate"] },

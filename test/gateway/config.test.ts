@@ -191,6 +191,10 @@ t.test(
     });
     t.match(problemsOf((await withTls({})).file), [/acquirer\.tls\.ca: got nothing/]);
     t.match(problemsOf((await withTls({ ca: "ca.pem", certificate: "own.pem" })).file), [/acquirer\.tls/]);
+    const believing = await withTls({ ca: "ca.pem", declinesWithoutMac: true });
+    t.match(readConfig({ file: believing.file, environment: {} }).acquirer.tls, { declinesWithoutMac: true });
+    const onAnOpenLine = { acquirer: { ...settings.acquirer, declinesWithoutMac: true } };
+    t.match(problemsOf((await configFile(t, onAnOpenLine)).file), [/declinesWithoutMac: there is no such field/]);
     t.match(problemsOf((await withTls({ ca: "ca.pem", rejectUnauthorized: false })).file), [
       /rejectUnauthorized: there is no such field/,
     ]);

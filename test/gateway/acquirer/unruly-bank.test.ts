@@ -16,7 +16,16 @@ import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { type Duration, Seconds } from "@swipewire/protocol/time";
 import t, { type Test } from "tap";
 import { SimulatedClock, settle } from "../../simulated-clock.ts";
-import { acquirer, keyStore, REPLY_TIMEOUT, suiteDialects, TMK, until, withoutPin } from "./bank-and-acquirer.ts";
+import {
+  acquirer,
+  identity,
+  keyStore,
+  REPLY_TIMEOUT,
+  suiteDialects,
+  TMK,
+  until,
+  withoutPin,
+} from "./bank-and-acquirer.ts";
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
 const PIN_KEY = bytes("4567C298FB0B045DAB54BF499E10EFCD");
@@ -146,6 +155,11 @@ for (const dialect of suiteDialects) {
         frame(codec.build({ ...replyTo(request, "00"), fields }, mac));
       const cases: Record<string, [(request: UnionPayMessage) => Uint8Array, reason: string, counted?: string]> = {
         "no MAC": [(request) => frame(codec.build(replyTo(request, "00", approved))), "A0", "acquirer_mac_invalid"],
+        "a refusal without a MAC": [
+          (request) => frame(codec.build(replyTo(request, "55"))),
+          "A0",
+          "acquirer_mac_invalid",
+        ],
         "an altered amount": [
           (request) => {
             const reply = sealed(request, "00", approved);
@@ -180,6 +194,42 @@ for (const dialect of suiteDialects) {
         t.same([...acquirer.failures.keys()], counted ? [counted] : [], what);
         await acquirer.close();
       }
+    });
+
+    t.test("where refusals have no MAC, they are believed without, and approvals are not", async (t) => {
+      const bare = (request: UnionPayMessage, code: string) => frame(codec.build(replyTo(request, code, approved)));
+      const forged = (request: UnionPayMessage) => {
+        const reply = sealed(request, "51");
+        // The last of a MAC's digits or bytes.
+        reply[reply.length - 1] = (reply.at(-1) ?? 0) ^ 1;
+        return reply;
+      };
+      const answers = [
+        ...["55", "96", "A0", "ZZ", "00"].map((code) => (request: UnionPayMessage) => bare(request, code)),
+        forged,
+        (request: UnionPayMessage) => bare(request, "25"),
+        (request: UnionPayMessage) => bare(request, "00"),
+        (request: UnionPayMessage) => bare(request, "12"),
+      ];
+      const bank = await unrulyBank(t, (request) => answers.shift()?.(request));
+      const keys = await keyStore(t);
+      const line = acquirer(t, new SimulatedClock(), bank.port, keys, { dialect, declinesWithoutMac: true });
+      const signedOn = () => until(() => line.ready);
+      const charge = () => signedOn().then(() => line.charge(withoutPin(1_00)));
+      const unknown = (reversalReason: string) => ({ code: "acquirer_outcome_unknown", reversalReason });
+      t.same(await charge(), { kind: "declined", responseCode: "55" });
+      t.same(await charge(), { kind: "declined", responseCode: "96" });
+      t.same(await charge(), { kind: "declined", responseCode: "A0" });
+      await t.rejects(charge(), unknown("06"), "a code that may be an approval");
+      await t.rejects(charge(), unknown("A0"), "an approval");
+      await t.rejects(charge(), unknown("A0"), "a wrong MAC");
+      const reverse = () => signedOn().then(() => line.reverse(withoutPin(1_00), "purchase", "98"));
+      t.equal(await reverse(), "unknown");
+      await t.rejects(reverse(), unknown("A0"), "what is undone");
+      const original = { retrievalReference: "000000000001", batch: 1, trace: 1, bankDate: "1127" };
+      await signedOn();
+      t.same(await line.refund({ ...identity(1_00), original }), { kind: "declined", responseCode: "12" });
+      t.equal(line.failures.get("acquirer_mac_invalid"), 3);
     });
 
     if (dialect === "unionpay")
