@@ -52,6 +52,8 @@ export interface Followed {
   readonly run: FluxRun;
   /** As a logarithm, over that of noise alone. */
   readonly likelihood: number;
+  /** Samples that were compared with what a survivor foretells of them: what it cost. */
+  readonly compared: number;
 }
 
 /** What the survivors are, in columns. */
@@ -166,6 +168,7 @@ export function followPulses(
   const stiffOfBit = 1 / (fading * fading * (1 - bitKept * bitKept));
   let from = 0;
   let to = 0;
+  let compared = 0;
 
   now.count = 1;
   now.at[0] = start;
@@ -184,9 +187,9 @@ export function followPulses(
       const bit = now.length[s] as number;
       if (!(at + 1.5 * bit < signal.length)) continue;
       sumKnown(s, at, bit);
+      compared += 2 * (to - from);
       for (let one = 0; one < 2; one++) {
         const child = next.count++;
-        next.copy(now, s, child);
         extend(child, s, at, bit, one);
       }
     }
@@ -378,11 +381,12 @@ export function followPulses(
     next.height[child] = grown * sign;
     next.weakest[child] = one === 1 ? Math.min(newestStrength, middleStrength) : newestStrength;
     const { past, strengths } = next;
-    past[base] = at + shift;
-    strengths[base] = newestStrength;
-    for (let k = HISTORY - 1; k > one; k--) {
-      past[base + k] = past[base + k - 1 - one] as number;
-      strengths[base + k] = strengths[base + k - 1 - one] as number;
+    const before = parent * HISTORY;
+    past[base + 1 + one] = at + shift;
+    strengths[base + 1 + one] = newestStrength;
+    for (let k = 2 + one; k < HISTORY; k++) {
+      past[base + k] = now.past[before + k - 1 - one] as number;
+      strengths[base + k] = now.strengths[before + k - 1 - one] as number;
     }
     const within = (away: number) => Math.max(-length / 4, Math.min(length / 4, away));
     if (one === 1) {
@@ -468,5 +472,5 @@ export function followPulses(
   for (const columns of [bits, edges, middles, rivals]) for (const column of columns) column.fill(0);
   const likelihood = now.score[0] as number;
   for (const survivors of [now, next]) survivors.wipe();
-  return { run, likelihood };
+  return { run, likelihood, compared };
 }

@@ -1,5 +1,5 @@
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
-import { followPulses, type PulseSettings } from "./follow-pulses.ts";
+import { type Followed, followPulses, type PulseSettings } from "./follow-pulses.ts";
 import { quietPower } from "./quiet-power.ts";
 
 /** A stretch of clocking zeros that some filter found: its places and the length of a bit set the clock. */
@@ -15,8 +15,15 @@ const MOST_SEEDS = 2;
 /** Pulse widths as a share of a bit. Neighbours read the same signal, so that they are votes for one another. */
 const WIDTHS = [0.13, 0.16, 0.2, 0.25, 0.31, 0.38, 0.46, 0.56, 0.68, 0.82, 0.98, 1.16, 1.36, 1.6, 1.9];
 const MOST_WIDTHS = 5;
-/** Samples of a bit that say all there is. */
-const SAMPLES = 12;
+/** Samples that say all there is: of a pulse at half its height, and of a bit at least. */
+const SAMPLES_OF_PULSE = 2;
+const SAMPLES_OF_BIT = 6;
+/** A good stripe and a steady hand; a worn stripe; a hand that jerks. */
+const MOVES: readonly PulseSettings[] = [
+  { jitter: 0.03, followPhase: 0.22, followLength: 0.02, followTrend: 0.0003, fading: 0.1 },
+  { jitter: 0.06, followPhase: 0.35, followLength: 0.05, followTrend: 0.0012, fading: 0.15 },
+  { jitter: 0.06, followPhase: 0.5, followLength: 0.12, followTrend: 0.006, fading: 0.15 },
+];
 /** What the model does not know of pulses, as a share of the height they have around a sample, which counts as this at least. */
 const FLAW = 0.1;
 const LEAST_AROUND = 0.15;
@@ -53,74 +60,88 @@ export class LikelihoodReader {
   readonly #stretch: number;
   readonly #vote: (voter: string, runs: readonly FluxRun[]) => void;
   readonly #believed: () => boolean;
-  #covered: { from: number; to: number }[] = [];
+  readonly #covered: { from: number; to: number }[] = [];
+  #left: number;
 
+  /** @param effort as {@link left}: when it is used up nothing more is begun */
   constructor(
     signal: Float64Array,
     sums: Float64Array,
     sampleRate: number,
     vote: (voter: string, runs: readonly FluxRun[]) => void,
     believed: () => boolean,
+    effort: number,
   ) {
     this.#signal = signal;
     this.#sums = sums;
     this.#stretch = 0.01 * sampleRate;
     this.#vote = vote;
     this.#believed = believed;
-  }
-
-  /** Reads again what was read. */
-  forget(): void {
-    this.#covered = [];
+    this.#left = effort;
   }
 
   /** Reads on from each seed, the worthiest first, until the tracks are believed or enough was tried. */
-  read(seeds: readonly Seed[], settings: PulseSettings): void {
+  read(seeds: readonly Seed[]): void {
     for (const seed of seeds.toSorted((a, b) => b.worth - a.worth)) {
-      if (this.#covered.length >= MOST_SEEDS || this.#believed()) return;
+      if (this.#covered.length >= MOST_SEEDS || this.#isOver()) return;
       if (this.#covered.some(({ from, to }) => seed.at >= from && seed.at < to)) continue;
-      this.#readFrom(seed, settings);
+      const covered = { from: seed.at, to: seed.at };
+      for (const move of MOVES) {
+        if (!this.#isOver()) this.#readFrom(seed, move, covered);
+      }
+      this.#covered.push(covered);
     }
   }
 
-  #readFrom({ at, length: bit }: Seed, settings: PulseSettings): void {
-    const by = Math.max(1, Math.floor(bit / SAMPLES));
-    const values = thinned(this.#signal, this.#sums, by, BASELINE_BITS * bit);
-    const turned = values.slice().reverse();
-    const place = (at - (by - 1) / 2) / by;
-    const length = bit / by;
-    const quiet = quietPower(values, Math.max(16, Math.round(this.#stretch / by)), 0.125);
-    let from = at;
-    let to = at;
-    const heights = WIDTHS.map((width) => heightOf(values, place, length, width));
+  /** How many more samples may be compared, as {@link Followed.compared} counts them. */
+  get left(): number {
+    return this.#left;
+  }
+
+  #isOver(): boolean {
+    return this.#left <= 0 || this.#believed();
+  }
+
+  #readFrom({ at, length: bit }: Seed, move: PulseSettings, covered: { from: number; to: number }): void {
+    const finest = this.#thin(at, bit, WIDTHS[0] as number);
+    const heights = WIDTHS.map((width) => heightOf(finest.values, finest.place, finest.length, width));
+    finest.values.fill(0);
     const worthOf = (index: number) => heights[index]?.worth ?? 0;
     const first = heights.reduce((best, _, index) => (worthOf(index) > worthOf(best) ? index : best), 0);
     const likelihoods = new Map<number, number>();
-    for (let index = first, best = first; likelihoods.size < MOST_WIDTHS; ) {
+    for (let index = first, best = first; likelihoods.size < MOST_WIDTHS && !this.#isOver(); ) {
       const height = heights[index]?.height ?? 0;
       const width = WIDTHS[index] as number;
       if (height === 0) break;
-      const model = { width, ...settings };
+      const model = { width, ...move };
+      const { values, by, place, length } = this.#thin(at, bit, width);
+      const quiet = quietPower(values, Math.max(16, Math.round(this.#stretch / by)), 0.125);
       const weights = weightsOf(values, quiet, Math.abs(height), width, length);
       const onward = followPulses(values, length, place, height, weights, model);
-      const back = followPulses(turned, length, values.length - 1 - place, height, weights.reverse(), model);
-      const run = join(back.run, onward.run, values.length - 1, by);
+      const last = values.length - 1;
+      const back = followPulses(values.reverse(), length, last - place, height, weights.reverse(), model);
+      const run = join(back.run, onward.run, last, by);
+      values.fill(0);
       wipeRun(onward.run);
       wipeRun(back.run);
-      from = Math.min(from, run.edges[0] as number);
-      to = Math.max(to, run.edges[run.bits.length] as number);
+      covered.from = Math.min(covered.from, run.edges[0] as number);
+      covered.to = Math.max(covered.to, run.edges[run.bits.length] as number);
+      this.#left -= onward.compared + back.compared;
       this.#vote(`pulses ${width}`, [run]);
       likelihoods.set(index, onward.likelihood + back.likelihood);
-      if (this.#believed()) break;
       // Onward from the likeliest width to the one beside it that was not tried.
       if ((likelihoods.get(index) as number) > (likelihoods.get(best) as number)) best = index;
       const next = [best + 1, best - 1].find((other) => other in WIDTHS && !likelihoods.has(other));
       if (next === undefined) break;
       index = next;
     }
-    this.#covered.push({ from, to });
-    values.fill(0);
-    turned.fill(0);
+  }
+
+  /** The signal in as few samples as tell pulses of a width from one another, with a seed's place and length in them. */
+  #thin(at: number, bit: number, width: number) {
+    const by = Math.max(1, Math.floor(Math.min((bit * width) / SAMPLES_OF_PULSE, bit / SAMPLES_OF_BIT)));
+    const values = thinned(this.#signal, this.#sums, by, BASELINE_BITS * bit);
+    return { values, by, place: (at - (by - 1) / 2) / by, length: bit / by };
   }
 }
 

@@ -1,6 +1,5 @@
 import { Ballots } from "./acceptance.ts";
 import { type FluxRun, timingResidual, wipeRun } from "./flux-run.ts";
-import type { PulseSettings } from "./follow-pulses.ts";
 import { LikelihoodReader, type Seed, seedsOf } from "./likelihood.ts";
 import { subtractMains } from "./mains.ts";
 import { findPeaks, matchPulses } from "./pulse-filter.ts";
@@ -12,8 +11,8 @@ import { heightsAround, type SearchSettings, searchPath } from "./search.ts";
 const NARROWEST = 20e-6;
 const WIDEST = 1250e-6;
 const WIDTHS = 10;
-/** The likely ones first: hands do 15 to 60 cm/s. */
-const ORDER = [4, 3, 5, 2, 6, 7, 1, 8, 9, 0];
+/** What a good head makes of a swipe's pulses, less a half for those that overlap, as a share of its time. */
+const LIKELY_SHARE = 1 / 2300;
 /** A hand's common move, and a worn stripe or a jerk. */
 const COMMON: SearchSettings = { jitter: 0.08, follow: 0.25 };
 const JERKY: SearchSettings = { jitter: 0.13, follow: 0.2 };
@@ -22,10 +21,6 @@ const TELLING = { least: 0.15, most: 0.7 };
 /** Filters that are asked before zeros as good as {@link PROMISING} are read on from. */
 const FEWEST_TRIED = 2;
 const PROMISING = 10000;
-/** A good stripe and a steady hand; a worn stripe; a hand that jerks. */
-const EVEN: PulseSettings = { jitter: 0.03, followPhase: 0.22, followLength: 0.02, followTrend: 0.0003, fading: 0.1 };
-const WORN: PulseSettings = { jitter: 0.06, followPhase: 0.35, followLength: 0.05, followTrend: 0.0012, fading: 0.15 };
-const JERKED: PulseSettings = { ...WORN, followPhase: 0.5, followLength: 0.12, followTrend: 0.006 };
 /**
  * Baseline of a filter. Where pulses overlap, as on track 1, the filter that tells them apart is far narrower than they are,
  * and a baseline of a few of its widths would take the pulses off with the hum.
@@ -80,8 +75,15 @@ export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRea
 /**
  * Reads all tracks of a stretch of one channel: by turning points where that is sure, else by the search.
  * @param sampleRate Hz
+ * @param effort so many comparisons of a sample with what a model foretells are made at most: whoever waits gets an answer
  */
-export function readRegion(signal: Float64Array, sampleRate: number, observe?: RunObserver): RegionRead {
+export function readRegion(
+  signal: Float64Array,
+  sampleRate: number,
+  effort: number,
+  observe?: RunObserver,
+): RegionRead {
+  let left = effort;
   const ballots = new Ballots();
   const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false };
   const readStretch = (from: number, to: number) => {
@@ -103,7 +105,7 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
     };
     const stretch = signal.subarray(from, to);
     quickly(stretch, vote);
-    if (!believed()) searchThrough(stretch, sampleRate, vote, believed);
+    if (!believed()) left = searchThrough(stretch, sampleRate, vote, believed, left);
   };
   readStretch(0, signal.length);
   const tried: Stretch[] = [];
@@ -117,13 +119,42 @@ export function readRegion(signal: Float64Array, sampleRate: number, observe?: R
   return { ballots, trace };
 }
 
-/** By all filters, the likeliest first, until what they read is believed. */
-function searchThrough(signal: Float64Array, sampleRate: number, vote: Vote, believed: () => boolean): void {
+/** Filters in the order in which a card's speed makes them likely, of which its time tells. */
+function likelyFirst(signal: Float64Array, sampleRate: number): number[] {
+  const likely = LIKELY_SHARE * loudSamples(signal, Math.round(BLOCK_SECONDS * sampleRate));
+  const away = (n: number) => Math.abs(Math.log(widthOf(n, sampleRate) / likely));
+  return Array.from({ length: WIDTHS }, (_, n) => n).sort((a, b) => away(a) - away(b));
+}
+
+/** How long the loud part is: all of a signal if it is as loud everywhere. */
+function loudSamples(signal: Float64Array, block: number): number {
+  let sum = 0;
+  let squares = 0;
+  for (let at = 0; at + block <= signal.length; at += block) {
+    let power = 0;
+    for (let n = at; n < at + block; n++) power += (signal[n] as number) ** 2;
+    sum += power;
+    squares += power * power;
+  }
+  return squares > 0 ? (block * sum * sum) / squares : signal.length;
+}
+
+/**
+ * By all filters, the likeliest first, until what they read is believed.
+ * @returns what is left of the effort
+ */
+function searchThrough(
+  signal: Float64Array,
+  sampleRate: number,
+  vote: Vote,
+  believed: () => boolean,
+  effort: number,
+): number {
   const work = Float64Array.from(signal);
   subtractMains(work, sampleRate);
   const sums = new Float64Array(work.length + 1);
   for (let n = 0; n < work.length; n++) sums[n + 1] = (sums[n] as number) + (work[n] as number);
-  const likelihood = new LikelihoodReader(work, sums, sampleRate, vote, believed);
+  const likelihood = new LikelihoodReader(work, sums, sampleRate, vote, believed, effort);
   const seeds: Seed[] = [];
   const search = (n: number, settings: SearchSettings) => {
     const width = widthOf(n, sampleRate);
@@ -132,22 +163,19 @@ function searchThrough(signal: Float64Array, sampleRate: number, vote: Vote, bel
       vote(`width ${n}`, runs);
     });
   };
-  for (const [tried, n] of ORDER.entries()) {
+  const order = likelyFirst(work, sampleRate);
+  for (const [tried, n] of order.entries()) {
     search(n, COMMON);
     if (!believed() && tried >= FEWEST_TRIED) {
       const promising = seeds.filter(({ worth }) => worth > PROMISING);
-      likelihood.read(promising, EVEN);
+      likelihood.read(promising);
     }
     if (believed()) break;
   }
-  if (!believed()) likelihood.read(seeds, EVEN);
+  if (!believed()) likelihood.read(seeds);
   const best = seeds.toSorted((a, b) => b.worth - a.worth)[0];
   if (!believed() && best) {
-    for (const settings of [WORN, JERKED]) {
-      likelihood.forget();
-      likelihood.read([best], settings);
-    }
-    for (const n of ORDER) {
+    for (const n of order) {
       const width = widthOf(n, sampleRate) / best.length;
       if (believed() || width < TELLING.least || width > TELLING.most) continue;
       search(n, JERKY);
@@ -155,6 +183,7 @@ function searchThrough(signal: Float64Array, sampleRate: number, vote: Vote, bel
   }
   work.fill(0);
   sums.fill(0);
+  return likelihood.left;
 }
 
 /** Where the signal is loud for as long as another swipe, beside what was read and what was tried. */

@@ -37,6 +37,8 @@ const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
 /** Until the first quiet stretch is known for sure, a stream that begins in the midst of something is waited for. */
 const FIRST_SECONDS = 2.2;
+/** Comparisons of samples for one answer. Of what can be read, a hundredth needs half of it. */
+const EFFORT = 1e6;
 /** A first swipe waits so long for a second one that agrees. */
 const AGREE_SECONDS = 30;
 /** ISO/IEC 7811-6: mm. */
@@ -219,7 +221,7 @@ export class WaveformDecoder {
       return signal;
     });
     for (const [channel, signal] of signals.entries()) {
-      const { ballots, trace } = readRegion(signal, this.#rate, (...seen) =>
+      const { ballots, trace } = readRegion(signal, this.#rate, EFFORT / this.#channels, (...seen) =>
         this.#observe?.(channel, this.#origin, ...seen),
       );
       traces.push(trace);
