@@ -469,7 +469,7 @@ export class SwipeUnreadable extends failure("swipe_unreadable", {
 
 export class SwipeUncertain extends failure("swipe_uncertain", {
   what: "A swipe was read, but not surely enough to be believed.",
-  means: "Nothing was charged. A second swipe that reads the same will be believed.",
+  means: "Nothing was charged. A second swipe that reads the same may be believed.",
   todo: "Swipe the same card again.",
 }) {}
 

@@ -12,12 +12,18 @@ const SURE = { margin: 1, doubt: 0.001 };
 const VOTING = { margin: 0.5, doubt: 0.03 };
 
 /**
- * Where pulses are worn, neighbouring widths, and another swipe, may well read the same wrong bits: below the first share of
- * their height more votes and a greater margin are needed, below the second nothing is believed.
+ * Where pulses are worn, neighbouring widths may well read the same wrong bits: below the first share of their height more
+ * votes and a greater margin are needed, below the second nothing is believed.
  */
 const WORN = 0.6;
 const WORN_OFF = 0.1;
 const SURE_OF_WORN = { votes: 4, margin: 3.5 };
+
+/**
+ * Another swipe has another noise, but the same flux changes too close to each other and the same worn places: where they
+ * take so much of a pulse's height, it may well read the same wrong bits.
+ */
+const FLAWED = 0.8;
 
 /** What all filters together say about one pass of a track. */
 export interface Ballot {
@@ -25,6 +31,8 @@ export interface Ballot {
   readonly votes: number;
   /** Absent where it cannot be believed by itself. */
   readonly basis?: ReadBasis;
+  /** Is it believed once another swipe reads the same? */
+  readonly isConfirmable: boolean;
 }
 
 const sameData = (a: TrackRead, b: TrackRead) =>
@@ -48,7 +56,8 @@ const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.e
 /**
  * Collects what filters read. Nothing is ever corrected: parity with LRC has distance 4, and a list decoder that mends bits
  * proposes a false card for every few it saves. A read is believed if it is whole, its format valid, no filter says
- * otherwise, and either the timing of its peaks is sure or two filters agree.
+ * otherwise, and either the timing of its peaks is sure or two filters agree. Another swipe stands in for a valid format or
+ * for what else lacks, not for both.
  */
 export class Ballots {
   readonly #passes: {
@@ -96,15 +105,17 @@ export class Ballots {
       if (!first) throw new Error("a pass has at least one read");
       const { read, voters, sure, faintness } = first;
       const isDisputed = others.some((other) => other.read.isFormat || other.voters.size > 0);
-      const believable = !isDisputed && read.isFormat && sure && faintness >= WORN_OFF;
-      const basis = !believable
-        ? undefined
-        : read.residual < SURE_TIMING && read.margin === undefined
-          ? "timing"
-          : voters.size >= (faintness < WORN ? SURE_OF_WORN.votes : 2)
-            ? "widths"
-            : undefined;
-      return basis || faintness >= WORN ? [{ read, votes: voters.size, ...(basis && { basis }) }] : [];
+      const evidence =
+        isDisputed || !sure || faintness < WORN_OFF
+          ? undefined
+          : read.residual < SURE_TIMING && read.margin === undefined
+            ? "timing"
+            : voters.size >= (faintness < WORN ? SURE_OF_WORN.votes : 2)
+              ? "widths"
+              : undefined;
+      const basis = read.isFormat ? evidence : undefined;
+      const isConfirmable = read.isFormat ? faintness >= FLAWED : evidence !== undefined;
+      return basis || faintness >= WORN ? [{ read, votes: voters.size, ...(basis && { basis }), isConfirmable }] : [];
     });
   }
 

@@ -264,12 +264,12 @@ export class WaveformDecoder {
 
     const tracks: WaveformTrack[] = [];
     for (const { channel, ballot } of found) {
-      const { read, votes } = ballot;
-      const basis = ballot.basis ?? (this.#isWaitedFor(read) ? "second-swipe" : undefined);
+      const { read, votes, isConfirmable } = ballot;
+      const basis = ballot.basis ?? (isConfirmable && this.#isWaitedFor(read) ? "second-swipe" : undefined);
       if (basis && !tracks.some(({ number }) => number === read.number)) {
         tracks.push(this.#track(read, channel, basis, votes));
       } else {
-        if (!basis) {
+        if (!basis && isConfirmable) {
           this.#waiting.push({
             number: read.number,
             data: SensitiveBytes.copyOf(read.data),

@@ -3,7 +3,7 @@ import type { Dice } from "./dice.ts";
 import { type HandMotion, moveHand } from "./hand.ts";
 import { type Head, readStripe } from "./head.ts";
 import { passLine, type SoundLine } from "./sound-line.ts";
-import { type StripeFlaws, stripeOf } from "./stripe.ts";
+import { type Stripe, type StripeFlaws, stripeOf } from "./stripe.ts";
 
 export interface SwipeConditions {
   /** Hz. */
@@ -30,8 +30,12 @@ export const FINE_RATE = 176_400;
 
 /** What a sound input records of one track swiped once: full scale is 1. The same dice give the same signal. */
 export function swipeSignal(track: SwipedTrack, conditions: SwipeConditions, dice: Dice): Float32Array {
-  const { sampleRate, hand, head, flaws = {}, line = {}, backwards = false, before = 0.25, after = 0.25 } = conditions;
-  const stripe = stripeOf(track.number, track.data, flaws, dice);
+  return stripeSignal(stripeOf(track.number, track.data, conditions.flaws ?? {}, dice), conditions, dice);
+}
+
+/** The same of a stripe that is there already, to swipe one card again: its flaws are its own. */
+export function stripeSignal(stripe: Stripe, conditions: Omit<SwipeConditions, "flaws">, dice: Dice): Float32Array {
+  const { sampleRate, hand, head, line = {}, backwards = false, before = 0.25, after = 0.25 } = conditions;
   const finer = Math.max(1, Math.ceil(FINE_RATE / sampleRate));
   const fine = readStripe(stripe, moveHand(hand, sampleRate * finer), head);
   if (backwards) fine.reverse();

@@ -36,6 +36,22 @@ t.test("what was read by likelihood needs two widths, and little doubt", async (
   t.equal(basisOf(2, { isFormat: false }), "none");
 });
 
+/** May another swipe confirm what so many widths read? */
+function isConfirmable(widths: number, changes: Partial<TrackRead>): boolean {
+  const ballots = new Ballots();
+  for (let n = 0; n < widths; n++) ballots.add(`pulses ${n}`, [read(changes)]);
+  return ballots.count().some((ballot) => ballot.isConfirmable);
+}
+
+t.test("a second swipe stands in for a width or a valid format, and not for whole pulses", async (t) => {
+  t.ok(isConfirmable(1, { faintness: 0.85 }));
+  t.ok(isConfirmable(1, { faintness: 0.85, margin: 0.2, doubt: 0.5 }));
+  t.notOk(isConfirmable(1, { faintness: 0.75 }));
+  t.ok(isConfirmable(2, { faintness: 0.85, isFormat: false }));
+  t.notOk(isConfirmable(1, { faintness: 0.85, isFormat: false }));
+  t.notOk(isConfirmable(2, { faintness: 0.85, isFormat: false, doubt: 0.01 }));
+});
+
 t.test("where pulses are worn it needs four, surer ones, and a second swipe does not help", async (t) => {
   t.equal(basisOf(2, { faintness: 0.7 }), "widths");
   t.equal(basisOf(3, { faintness: 0.5 }), undefined);
