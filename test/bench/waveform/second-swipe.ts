@@ -91,9 +91,10 @@ export function swipeAgain(hardship: Hardship, track: TrackNumber, seed: number,
 }
 
 const USAGE = `npm run bench -- second-swipe [options]
-  --cards N    of each hardship and track (default 20)
-  --swipes N   of a card at most (default 4)
-  --seed S     (default 1)`;
+  --cards N         of each hardship and track (default 20)
+  --swipes N        of a card at most (default 4)
+  --hardships x,y   those whose name contains one of these: ${Object.keys(hardships).join("; ")}
+  --seed S          (default 1)`;
 
 /**
  * What comes of swiping again a card that is hard to read: its flaws are the same each time, hand and noise are not. 2,000
@@ -105,6 +106,7 @@ export function secondSwipe(args: readonly string[]): void {
     options: {
       cards: { type: "string", default: "20" },
       swipes: { type: "string", default: "4" },
+      hardships: { type: "string", default: "" },
       seed: { type: "string", default: "1" },
       help: { type: "boolean" },
     },
@@ -116,7 +118,9 @@ export function secondSwipe(args: readonly string[]): void {
   const cards = Number(values.cards);
   const rows = [["cards", "track", "swipes", "at once", "later, by itself", "by a second swipe", "wrong"]];
   const all: Course[] = [];
+  const wanted = values.hardships.split(",");
   for (const [name, hardship] of Object.entries(hardships)) {
+    if (!wanted.some((part) => name.includes(part))) continue;
     for (const track of [2, 1] as const) {
       const courses = Array.from({ length: cards }, (_, n) => {
         const course = swipeAgain(
@@ -134,7 +138,10 @@ export function secondSwipe(args: readonly string[]): void {
     }
   }
   rows.push(["all", "", ...summed(all)]);
-  process.stdout.write(`${asColumns(rows)}\n\n${all.length} cards, seed ${values.seed}\n`);
+  const pairs = all.reduce((sum, { swipes }) => sum + (swipes * (swipes - 1)) / 2, 0);
+  process.stdout.write(
+    `${asColumns(rows)}\n\n${all.length} cards, ${pairs} pairs of swipes of one card, seed ${values.seed}\n`,
+  );
   process.exitCode = all.some(({ right }) => right === false) ? 1 : 0;
 }
 
