@@ -473,6 +473,12 @@ export class SwipeUncertain extends failure("swipe_uncertain", {
   todo: "Swipe the same card again.",
 }) {}
 
+export class SwipeForeign extends failure("swipe_foreign", {
+  what: "A card was read, but it is no payment card.",
+  means: "What is on its stripe does not have the form of ISO/IEC 7813 or 4909. Nothing was charged.",
+  todo: "Swipe a payment card. If this is one, its stripe was written wrongly: ask its issuer for another.",
+}) {}
+
 export class ModemInput extends failure("modem_input", {
   what: "A sound input or output is set up as the framed modem cannot use it.",
   means: "No reader can be heard there.",

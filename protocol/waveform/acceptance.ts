@@ -33,6 +33,8 @@ export interface Ballot {
   readonly basis?: ReadBasis;
   /** Is it believed once another swipe reads the same? */
   readonly isConfirmable: boolean;
+  /** As sure as if it could be believed, and yet not of the form of a payment card's track. */
+  readonly isForeign: boolean;
 }
 
 const sameData = (a: TrackRead, b: TrackRead) =>
@@ -104,7 +106,7 @@ export class Ballots {
       const [first, ...others] = reads.toSorted((a, b) => b.voters.size - a.voters.size);
       if (!first) throw new Error("a pass has at least one read");
       const { read, voters, sure, faintness } = first;
-      const isDisputed = others.some((other) => other.read.isFormat || other.voters.size > 0);
+      const isDisputed = others.some((other) => other.read.form === "iso" || other.voters.size > 0);
       const evidence =
         isDisputed || !sure || faintness < WORN_OFF
           ? undefined
@@ -113,9 +115,16 @@ export class Ballots {
             : voters.size >= (faintness < WORN ? SURE_OF_WORN.votes : 2)
               ? "widths"
               : undefined;
-      const basis = read.isFormat ? evidence : undefined;
-      const isConfirmable = read.isFormat ? faintness >= FLAWED : evidence !== undefined;
-      return basis || faintness >= WORN ? [{ read, votes: voters.size, ...(basis && { basis }), isConfirmable }] : [];
+      if (!evidence && faintness < WORN) return [];
+      return [
+        {
+          read,
+          votes: voters.size,
+          ...(evidence && read.form === "iso" && { basis: evidence }),
+          isConfirmable: read.form === "iso" ? faintness >= FLAWED : evidence !== undefined && read.form !== "foreign",
+          isForeign: evidence !== undefined && read.form === "foreign",
+        },
+      ];
     });
   }
 

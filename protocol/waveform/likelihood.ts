@@ -28,6 +28,8 @@ const MOVES: readonly PulseSettings[] = [
 const FLAW = 0.1;
 const LEAST_AROUND = 0.15;
 const BASELINE_BITS = 12;
+/** Of a swipe with the quiet around it, so much is noise alone. */
+const QUIET_SHARE = 0.125;
 
 /** Long even stretches of zeros in a run. */
 export function seedsOf(run: FluxRun): Seed[] {
@@ -115,7 +117,7 @@ export class LikelihoodReader {
       if (height === 0) break;
       const model = { width, ...move };
       const { values, by, place, length } = this.#thin(at, bit, width);
-      const quiet = quietPower(values, Math.max(16, Math.round(this.#stretch / by)), 0.125);
+      const quiet = noiseOf(values, length, width, Math.max(16, Math.round(this.#stretch / by)));
       const weights = weightsOf(values, quiet, Math.abs(height), width, length);
       const onward = followPulses(values, length, place, height, weights, model);
       const last = values.length - 1;
@@ -154,6 +156,29 @@ function thinned(signal: Float64Array, sums: Float64Array, by: number, baseline:
     const mean = ((sums[high] as number) - (sums[low] as number)) / (high - low);
     return ((sums[(n + 1) * by] as number) - (sums[n * by] as number)) / by - mean;
   });
+}
+
+/**
+ * Power of the noise for each sample, as it counts for telling a 1 from a 0: noise that holds on from one sample to the next
+ * counts for more than its power where it looks like a pulse.
+ */
+function noiseOf(values: Float64Array, length: number, width: number, stretch: number): number {
+  const reach = Math.ceil(1.5 * length);
+  const pulse = (away: number) => 1 / (1 + ((2 * away) / (width * length)) ** 2);
+  const taps = Float64Array.from({ length: 2 * reach + 1 }, (_, n) => {
+    const away = n - reach;
+    return pulse(away) - 0.5 * pulse(away - length / 2) - 0.5 * pulse(away + length / 2);
+  });
+  const seen = new Float64Array(Math.max(0, values.length - 2 * reach));
+  for (let n = 0; n < seen.length; n++) {
+    let sum = 0;
+    for (let k = 0; k < taps.length; k++) sum += (values[n + k] as number) * (taps[k] as number);
+    seen[n] = sum;
+  }
+  const white = quietPower(values, stretch, QUIET_SHARE);
+  const alike = quietPower(seen, stretch, QUIET_SHARE) / taps.reduce((sum, tap) => sum + tap * tap, 0);
+  seen.fill(0);
+  return Math.max(white, alike);
 }
 
 /**

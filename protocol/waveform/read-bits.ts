@@ -9,6 +9,9 @@ import { type FluxRun, timingResidual } from "./flux-run.ts";
 /** Which end of the stripe came first: `forward` is its start sentinel's. */
 export type SwipeDirection = "forward" | "backward";
 
+/** Of ISO/IEC 7813 or 4909, of it but for the Luhn check on a payment card's number, or of neither. */
+export type TrackForm = "iso" | "iso without Luhn" | "foreign";
+
 /** A track with its parity, its LRC and the zeros on both sides whole. Not yet accepted: see `acceptance.ts`. */
 export interface TrackRead {
   readonly number: TrackNumber;
@@ -29,8 +32,7 @@ export interface TrackRead {
   readonly doubt?: number;
   /** How faint pulses are in the second faintest of its characters: see {@link FluxRun.strengths}. */
   readonly faintness?: number;
-  /** ISO/IEC 7813 or 4909, and the Luhn check on a payment card's number. */
-  readonly isFormat: boolean;
+  readonly form: TrackForm;
   /** Length of a bit in samples, at places along the swipe. */
   readonly cells: Float64Array;
 }
@@ -122,7 +124,7 @@ function describe(
     ...(run.strengths && {
       faintness: faintnessOf(run.strengths, first, last, trackFormats[number].alphabet.dataBits + 1),
     }),
-    isFormat: isFormat(number, data),
+    form: formOf(number, data),
     cells: Float64Array.from({ length: MARKS }, (_, n) => {
       const cell = Math.floor(((count - 1) * (n + 0.5)) / MARKS);
       const low = Math.max(0, cell - 4);
@@ -148,11 +150,11 @@ function trackOfDigits(data: Uint8Array, zeros: number): 2 | 3 {
   return data.length > trackFormats[2].maxLength - 1 || zeros >= ZEROS_OF_TRACK_3 ? 3 : 2;
 }
 
-function isFormat(number: TrackNumber, data: Uint8Array): boolean {
+function formOf(number: TrackNumber, data: Uint8Array): TrackForm {
   try {
     const parsed = parseTrack(number, data);
-    return parsed.number === 3 || passesLuhn(parsed.pan);
+    return parsed.number === 3 || passesLuhn(parsed.pan) ? "iso" : "iso without Luhn";
   } catch {
-    return false;
+    return "foreign";
   }
 }

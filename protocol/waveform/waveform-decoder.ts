@@ -1,5 +1,6 @@
 import {
   SwipeClipped,
+  SwipeForeign,
   SwipeNoCard,
   SwipeStopped,
   SwipeTooSlow,
@@ -279,7 +280,8 @@ export class WaveformDecoder {
         read.data.fill(0);
       }
     }
-    if (tracks.length === 0) return { kind: "failure", ...at, failure: new SwipeUncertain() };
+    if (tracks.length === 0)
+      return { kind: "failure", ...at, failure: whyNotBelieved(found.map(({ ballot }) => ballot)) };
     for (const { data } of this.#waiting) data.wipe();
     this.#waiting = [];
     return { kind: "swipe", ...at, tracks: tracks.sort((a, b) => a.number - b.number) };
@@ -322,6 +324,12 @@ export class WaveformDecoder {
     if (peak > 0.5 && atPeak > CLIPPED_SHARE * count) return new SwipeClipped();
     return best.ended ? new SwipeUnreadable() : new SwipeStopped();
   }
+}
+
+/** Why none of what was read whole is believed. */
+function whyNotBelieved(ballots: readonly Ballot[]): SwipewireError {
+  if (ballots.some(({ read }) => read.form !== "foreign")) return new SwipeUncertain();
+  return ballots.some(({ isForeign }) => isForeign) ? new SwipeForeign() : new SwipeUnreadable();
 }
 
 /** How many times the power of its quiet stretches a signal's loud ones have. */

@@ -2,8 +2,10 @@ import type { Dice } from "./dice.ts";
 
 /** What a microphone input does to a head's signal. */
 export interface SoundLine {
-  /** Mean signal power over the power of white noise in the full band, in dB. */
+  /** Mean signal power over the power of the noise, in dB. */
   readonly snr?: number;
+  /** Corner of what the noise went through, in Hz: a first-order low-pass. White in the full band unless told. */
+  readonly noiseCorner?: number;
   /** Mains: its peak over the signal's peak, its frequency, and the share of each odd harmonic of the one before. */
   readonly hum?: { readonly level: number; readonly frequency: number; readonly harmonics?: number };
   /** Corner of the AC coupling, in Hz. */
@@ -30,7 +32,7 @@ export function passLine(
   line: SoundLine,
   dice: Dice,
 ): void {
-  const { snr, hum, coupling, drift = 1, inverted, offset = 0, crack, gain = 0.5, bits = 16 } = line;
+  const { snr, noiseCorner, hum, coupling, drift = 1, inverted, offset = 0, crack, gain = 0.5, bits = 16 } = line;
   let peak = 0;
   for (let n = from; n < to; n++) {
     const along = (n - from) / Math.max(1, to - from);
@@ -51,10 +53,11 @@ export function passLine(
   }
   if (hum !== undefined) addHum(signal, rate, { ...hum, level: hum.level * peak }, dice);
   const noise = snr === undefined ? 0 : Math.sqrt(power / 10 ** (snr / 10));
+  const throughCorner = lowPass(noiseCorner, rate);
   const scale = gain / (peak || 1);
   const steps = 2 ** (bits - 1);
   for (let n = 0; n < signal.length; n++) {
-    const noisy = ((signal[n] ?? 0) + (noise > 0 ? noise * dice.gauss() : 0)) * scale + offset;
+    const noisy = ((signal[n] ?? 0) + (noise > 0 ? noise * throughCorner(dice.gauss()) : 0)) * scale + offset;
     signal[n] = Math.max(-steps, Math.min(steps - 1, Math.round(noisy * steps))) / steps;
   }
 }
@@ -70,6 +73,18 @@ function highPass(signal: Float64Array, corner: number, rate: number): void {
     before = now;
     signal[n] = out;
   }
+}
+
+/** First order; what is white comes out with the power it came in with. */
+function lowPass(corner: number | undefined, rate: number): (value: number) => number {
+  if (corner === undefined) return (value) => value;
+  const keep = Math.exp((-2 * Math.PI * corner) / rate);
+  const gain = Math.sqrt(1 - keep * keep);
+  let out = 0;
+  return (value) => {
+    out = keep * out + gain * value;
+    return out;
+  };
 }
 
 function addHum(signal: Float64Array, rate: number, hum: Required<SoundLine>["hum"], dice: Dice): void {

@@ -111,6 +111,18 @@ export const conditions: readonly Condition[] = [
     (snr) => ({ line: { snr } }),
   ),
   ...ladder(
+    "coloured noise",
+    [6, 3],
+    (v) => `below 3 kHz, ${v} dB`,
+    (snr) => ({ line: { snr, noiseCorner: 3000 } }),
+  ),
+  ...ladder(
+    "coloured noise",
+    [10, 6],
+    (v) => `below 0.5 kHz, ${v} dB`,
+    (snr) => ({ line: { snr, noiseCorner: 500 } }),
+  ),
+  ...ladder(
     "jitter",
     [3, 5, 7, 9, 12, 15],
     (v) => `${v} %`,

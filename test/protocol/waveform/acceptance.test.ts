@@ -15,7 +15,7 @@ const read = (changes: Partial<TrackRead> = {}, data = text): TrackRead => ({
   residual: 0.03,
   margin: 9,
   doubt: 1e-6,
-  isFormat: true,
+  form: "iso",
   cells: new Float64Array(12),
   ...changes,
 });
@@ -33,7 +33,7 @@ t.test("what was read by likelihood needs two widths, and little doubt", async (
   t.equal(basisOf(2, {}), "widths");
   t.equal(basisOf(2, { doubt: 0.01 }), "none");
   t.equal(basisOf(2, { margin: 0.7 }), "none");
-  t.equal(basisOf(2, { isFormat: false }), "none");
+  t.equal(basisOf(2, { form: "foreign" }), "none");
 });
 
 /** May another swipe confirm what so many widths read? */
@@ -65,8 +65,8 @@ t.test("another read speaks against it if it has a vote or a valid format", asyn
   for (const [changes, basis] of [
     [{}, "none"],
     [{ margin: 0.2 }, "none"],
-    [{ isFormat: false }, "none"],
-    [{ isFormat: false, margin: 0.2 }, "widths"],
+    [{ form: "foreign" }, "none"],
+    [{ form: "foreign", margin: 0.2 }, "widths"],
   ] as const) {
     const ballots = new Ballots();
     for (let n = 0; n < 2; n++) ballots.add(`pulses ${n}`, [read()]);

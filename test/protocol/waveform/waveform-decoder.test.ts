@@ -193,6 +193,15 @@ t.test("a card whose number fails the Luhn check is believed at its second swipe
   t.strictSame(swipe(3), ["swipe_uncertain"], "an agreement is used up");
 });
 
+t.test("a card of another form is no payment card, however often it is swiped", async (t) => {
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  const data = new TextEncoder().encode(";00417000123456789?");
+  for (const seed of [1, 2, 3]) {
+    const signal = swipeSignal({ number: 2, data }, clean, new Dice(seed));
+    t.strictSame(told([...decoder.push(signal), ...decoder.flush()]), ["swipe_foreign"]);
+  }
+});
+
 t.test("failed swipes say why", async (t) => {
   const why = (signal: Float32Array) => {
     const decoder = new WaveformDecoder({ sampleRate: RATE });
