@@ -22,6 +22,8 @@ export interface CaptureListener extends ReportListener {
    * @throws a failure of Swipewire's, where nothing can be read at that rate
    */
   begins(sampleRate: number): void;
+  /** Samples were lost: what follows does not join what came before. */
+  lost?(): void;
 }
 
 const USUAL_RATE = 44_100;
@@ -82,6 +84,7 @@ export async function openCapture(
   recorder.once("close", () => ended.resolve(failureFrom(lastWords, source, AudioCaptureFailed)));
   createInterface(recorder.stderr).on("line", (line) => {
     lastWords = `${lastWords}${line}\n`.slice(-LAST_WORDS);
+    if (line.startsWith("overrun")) listener.lost?.();
     // An input may take another rate than it was asked for. The first setup told of is that of what arrives here.
     const actual = /^ +rate +: (\d+)$/.exec(line)?.[1];
     if (hasBegun || actual === undefined) return;

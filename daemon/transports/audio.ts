@@ -50,7 +50,11 @@ export function audioTransport(options: AudioOptions): ReaderTransport {
     frames,
     async open({ report, failed }, signal) {
       const record = () =>
-        capture(input, { report, failed, begins: (sampleRate) => frames.begin(sampleRate) }, { clock, signal });
+        capture(
+          input,
+          { report, failed, begins: (sampleRate) => frames.begin(sampleRate), lost: () => frames.tear() },
+          { clock, signal },
+        );
       if (!host || output === undefined) return record();
       const take = (count: number) => host.take(count);
       const playback = await openPlayback({ output, sampleRate: OUTPUT_RATE, take, failed }, signal);
@@ -93,6 +97,11 @@ class SampledFrames implements ReportFrames {
     const format = { sampleRate, channels };
     this.#reader = baud === undefined ? new HeadReader(format) : new ModemReader({ ...format, baud }, this.#host);
     this.#level = new InputLevel(name, sampleRate, warn);
+  }
+
+  /** A swipe from both sides of a gap would lack bits, and zeros may be missing unnoticed: nothing of it is read. */
+  tear(): void {
+    this.#reader?.wipe();
   }
 
   push(piece: Uint8Array): StreamEvent[] {

@@ -108,7 +108,7 @@ export class Ballots {
       const { read, voters, sure, faintness } = first;
       const isDisputed = others.some((other) => other.read.form === "iso" || other.voters.size > 0);
       const evidence =
-        isDisputed || !sure || faintness < WORN_OFF
+        isDisputed || read.isTorn || !sure || faintness < WORN_OFF
           ? undefined
           : read.residual < SURE_TIMING && read.margin === undefined
             ? "timing"

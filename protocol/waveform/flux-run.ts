@@ -23,13 +23,12 @@ const NEIGHBOURS = 3;
  * How far flux changes lie from where their neighbours say they should, root mean square, as a share of a bit: what jitter
  * and noise make of a true read is small, a read that lost its place is not.
  */
-export function timingResidual({ edges, middles }: FluxRun, from: number, to: number): number {
+export function timingResidual(run: FluxRun, from: number, to: number): number {
+  const { edges, middles } = run;
   let sum = 0;
   let count = 0;
   for (let cell = from; cell < to; cell++) {
-    const first = Math.max(from, cell - NEIGHBOURS);
-    const last = Math.min(to, cell + NEIGHBOURS + 1);
-    const around = ((edges[last] as number) - (edges[first] as number)) / (last - first);
+    const around = lengthAround(run, cell, from, to);
     const start = edges[cell] as number;
     const end = edges[cell + 1] as number;
     sum += ((end - start - around) / around) ** 2;
@@ -41,6 +40,22 @@ export function timingResidual({ edges, middles }: FluxRun, from: number, to: nu
     }
   }
   return count === 0 ? 1 : Math.sqrt(sum / count);
+}
+
+/** How far the bit that strays most from the length of those around it does, as a share of it. */
+export function largestStray(run: FluxRun, from: number, to: number): number {
+  let largest = 0;
+  for (let cell = from; cell < to; cell++) {
+    const length = (run.edges[cell + 1] as number) - (run.edges[cell] as number);
+    largest = Math.max(largest, Math.abs(length / lengthAround(run, cell, from, to) - 1));
+  }
+  return largest;
+}
+
+function lengthAround({ edges }: FluxRun, cell: number, from: number, to: number): number {
+  const first = Math.max(from, cell - NEIGHBOURS);
+  const last = Math.min(to, cell + NEIGHBOURS + 1);
+  return ((edges[last] as number) - (edges[first] as number)) / (last - first);
 }
 
 /** Overwrites all of it. */

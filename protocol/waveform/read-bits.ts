@@ -4,7 +4,7 @@ import { passesLuhn } from "../card/luhn.ts";
 import { parseTrack } from "../card/track.ts";
 import type { TrackNumber } from "../readers/reader-frame.ts";
 import { doubtOf } from "./doubt.ts";
-import { type FluxRun, timingResidual } from "./flux-run.ts";
+import { type FluxRun, largestStray, timingResidual } from "./flux-run.ts";
 
 /** Which end of the stripe came first: `forward` is its start sentinel's. */
 export type SwipeDirection = "forward" | "backward";
@@ -26,6 +26,8 @@ export interface TrackRead {
   readonly endBit: number;
   /** See {@link timingResidual}; the characters alone. */
   readonly residual: number;
+  /** One bit strays far beyond all others, as where a busy machine lost samples: zeros may be missing there. */
+  readonly isTorn: boolean;
   /** The least of {@link FluxRun.margins} over its characters. */
   readonly margin?: number;
   /** See {@link doubtOf}. */
@@ -40,11 +42,16 @@ export interface TrackRead {
 /** ISO/IEC 7811-6 has far more on either side of the characters. */
 const ZEROS_BEFORE = 6;
 const ZEROS_AFTER = 3;
-/** Track 2 has 22 zeros before its characters and tracks 1 and 3 have 61 (ISO/IEC 7811-6, 8). */
-const ZEROS_OF_TRACK_3 = 42;
+/** Track 2 has 22 zeros before its characters and tracks 1 and 3 have 61 (ISO/IEC 7811-6, 8), or fewer off the card's edge. */
+const ZEROS_OF_TRACK_3 = 30;
+/** All that a stripe holds of track 2: 85.6 mm of 75 bits an inch. */
+const BITS_OF_TRACK_2 = 253;
 /** Shorter ones, sentinels with nothing between them above all, come about by chance in the midst of others. */
 const FEWEST_CHARACTERS = 8;
 const MARKS = 12;
+/** A bit that strays so far, and so many times farther than bits do in the mean. */
+const TORN = 0.04;
+const TORN_TIMES = 6;
 
 const START = { 1: [1, 0, 1, 0, 0, 0, 1], 3: [1, 1, 0, 1, 0] } as const;
 
@@ -61,9 +68,9 @@ export function readBits(run: FluxRun): TrackRead[] {
         zeros++;
         continue;
       }
-      const enough = zeros >= ZEROS_BEFORE;
+      const zerosBefore = zeros;
       zeros = 0;
-      if (!enough) continue;
+      if (zerosBefore < ZEROS_BEFORE) continue;
       const alphabetOf = ([1, 3] as const).find((number) => START[number].every((bit, n) => bits[at + n] === bit));
       if (alphabetOf === undefined) continue;
       const data = decodeFrom(alphabetOf, bits.subarray(at));
@@ -78,7 +85,9 @@ export function readBits(run: FluxRun): TrackRead[] {
         data.fill(0);
         continue;
       }
-      reads.push(describe(run, bits, direction, alphabetOf, data, at, behind));
+      const number = alphabetOf === 1 ? 1 : trackOfDigits(data, zerosBefore, count);
+      if (number === undefined) data.fill(0);
+      else reads.push(describe(run, direction, number, data, at, behind));
       at = behind - 1;
     }
   }
@@ -96,18 +105,15 @@ function decodeFrom(alphabetOf: 1 | 3, bits: Uint8Array): Uint8Array | undefined
 
 function describe(
   run: FluxRun,
-  bits: Uint8Array,
   direction: SwipeDirection,
-  alphabetOf: 1 | 3,
+  number: TrackNumber,
   data: Uint8Array,
   from: number,
   to: number,
 ): TrackRead {
   const count = run.bits.length;
   const [first, last] = direction === "forward" ? [from, to] : [count - to, count - from];
-  let zeros = 0;
-  while (zeros < from && bits[from - 1 - zeros] === 0) zeros++;
-  const number = alphabetOf === 1 ? 1 : trackOfDigits(data, zeros);
+  const residual = timingResidual(run, first, last);
   return {
     number,
     data,
@@ -116,7 +122,9 @@ function describe(
     end: run.edges[count] as number,
     firstBit: first,
     endBit: last,
-    residual: timingResidual(run, first, last),
+    residual,
+    // Where pulses are worn a model places them badly.
+    isTorn: !run.margins && largestStray(run, first, last) > Math.max(TORN, TORN_TIMES * residual),
     ...(run.margins && {
       doubt: doubtOf(run, first, last, trackFormats[number].alphabet.dataBits + 1, direction === "backward"),
       margin: Math.min(...run.margins.subarray(Math.max(0, first - 3), last + 3)),
@@ -143,11 +151,12 @@ function faintnessOf(strengths: Float64Array, from: number, to: number, cell: nu
 }
 
 /**
- * Tracks 2 and 3 share an alphabet; the zeros before them tell them apart. Their formats must not: a track 2 that is wrong in
- * two digits would pass as a track 3, which has no check digit.
+ * Tracks 2 and 3 share an alphabet; the zeros before them tell them apart, and how many bits there are. Their formats must not: a track 2 that is wrong in
+ * two digits would pass as a track 3, which has no check digit, and one that a sound input played a part of twice as well.
  */
-function trackOfDigits(data: Uint8Array, zeros: number): 2 | 3 {
-  return data.length > trackFormats[2].maxLength - 1 || zeros >= ZEROS_OF_TRACK_3 ? 3 : 2;
+function trackOfDigits(data: Uint8Array, zeros: number, bits: number): 2 | 3 | undefined {
+  if (zeros >= ZEROS_OF_TRACK_3 && bits > BITS_OF_TRACK_2) return 3;
+  return data.length < trackFormats[2].maxLength ? 2 : undefined;
 }
 
 function formOf(number: TrackNumber, data: Uint8Array): TrackForm {

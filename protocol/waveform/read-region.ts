@@ -170,7 +170,7 @@ function searchThrough(
       const promising = seeds.filter(({ worth }) => worth > PROMISING);
       likelihood.read(promising);
     }
-    if (believed()) break;
+    if (believed() || likelihood.left <= 0) break;
   }
   if (!believed()) likelihood.read(seeds);
   const best = seeds.toSorted((a, b) => b.worth - a.worth)[0];

@@ -38,8 +38,8 @@ const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
 /** Until the first quiet stretch is known for sure, a stream that begins in the midst of something is waited for. */
 const FIRST_SECONDS = 2.2;
-/** Comparisons of samples for one answer. Of what can be read, a hundredth needs half of it. */
-const EFFORT = 1e6;
+/** Comparisons of samples for one answer: of what can be read, nearly all is with a part of them. */
+const EFFORT = 7e5;
 /** A first swipe waits so long for a second one that agrees. */
 const AGREE_SECONDS = 30;
 /** ISO/IEC 7811-6: mm. */

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AudioOptions, audioTransport } from "@swipewire/daemon/transports/audio";
+import { openCapture } from "@swipewire/daemon/transports/audio-capture";
 import type { SwipewireError } from "@swipewire/protocol/failure";
 import { SensitiveBytes } from "@swipewire/protocol/sensitive-bytes";
 import { Seconds, systemClock } from "@swipewire/protocol/time";
@@ -153,6 +154,41 @@ t.test("a swipe that failed says why", async (t) => {
   recorder({ samples: recorded(swiped({ stopsAt: 45 }), new Float32Array(RATE)) });
   const { until } = opened(t);
   t.strictSame(await until(2), ["connected", "swipe_stopped"]);
+});
+
+t.test("where samples were lost nothing is read across the gap", async (t) => {
+  // Three characters less of the zeros at its end change neither its parity nor its LRC.
+  const data = new TextEncoder().encode(";6224242300000069=30122200000000000?");
+  const steady = { sampleRate: RATE, hand: { speed: 30 }, head: { pulseWidth: 0.07 }, line: { snr: 35 } };
+  const signal = swipeSignal({ number: 2, data }, steady, new Dice(7));
+  const bit = ((25.4 / 75) * RATE) / 300;
+  const gap = Math.round(0.25 * RATE + ((2 + 7.44) * RATE) / 300 + 27 * 5 * bit);
+  const [before, behind] = [signal.subarray(0, gap), signal.subarray(Math.round(gap + 3 * 5 * bit))];
+  const heardAs = async (tells: boolean) => {
+    const { until, transport } = opened(t, {
+      async record(_input, { begins, report, lost }) {
+        begins(RATE);
+        setImmediate(() => {
+          report(recorded(before));
+          if (tells) lost?.();
+          report(recorded(behind, new Float32Array(RATE)));
+        });
+        return { close: async () => {} };
+      },
+    });
+    const [, event] = await until(2);
+    await transport.close();
+    return event;
+  };
+  t.equal(await heardAs(false), "frame: ;6224242300000069=30122200000000?\r");
+  t.match(await heardAs(true), /^swipe_/);
+
+  recorder({ says: `  rate         : ${RATE}\noverrun!!! (at least 20.000 ms long)`, samples: recorded(before) });
+  const told = Promise.withResolvers<void>();
+  const listener = { begins() {}, report() {}, failed() {}, lost: told.resolve };
+  const capture = await openCapture({ source: "hw:CARD=Jack", channels: 1 }, listener, { clock: new SimulatedClock() });
+  await told.promise;
+  await capture.close();
 });
 
 t.test("a recording that ends is begun again", async (t) => {

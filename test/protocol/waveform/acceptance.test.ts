@@ -13,6 +13,7 @@ const read = (changes: Partial<TrackRead> = {}, data = text): TrackRead => ({
   firstBit: 60,
   endBit: 430,
   residual: 0.03,
+  isTorn: false,
   margin: 9,
   doubt: 1e-6,
   form: "iso",
@@ -34,6 +35,7 @@ t.test("what was read by likelihood needs two widths, and little doubt", async (
   t.equal(basisOf(2, { doubt: 0.01 }), "none");
   t.equal(basisOf(2, { margin: 0.7 }), "none");
   t.equal(basisOf(2, { form: "foreign" }), "none");
+  t.equal(basisOf(2, { isTorn: true }), "none");
 });
 
 /** May another swipe confirm what so many widths read? */
