@@ -169,6 +169,8 @@ export function followPulses(
   let from = 0;
   let to = 0;
   let compared = 0;
+  let firstShare = 1;
+  let lastShare = 1;
 
   now.count = 1;
   now.at[0] = start;
@@ -210,8 +212,12 @@ export function followPulses(
 
   /** What the known pulses of a survivor give in the window of its next bit, whatever that will be. */
   function sumKnown(parent: number, at: number, length: number): void {
-    from = Math.max(0, Math.ceil(at - AHEAD * length));
-    to = Math.min(signal.length, Math.ceil(at + (1 - AHEAD) * length), from + WINDOW);
+    const begin = at - AHEAD * length;
+    const end = begin + length;
+    from = Math.max(0, Math.ceil(begin - 0.5));
+    to = Math.min(signal.length, Math.ceil(end + 0.5), from + WINDOW);
+    firstShare = Math.min(1, from + 0.5 - begin);
+    lastShare = Math.min(1, end - (to - 1.5));
     const amplitude = now.height[parent] as number;
     const scale = 2 / (width * length);
     const base = parent * HISTORY;
@@ -288,7 +294,8 @@ export function followPulses(
       } else {
         own += sign * amplitude * bitKept * pulses;
       }
-      const weight = weights[n] as number;
+      const share = n === from ? firstShare : n === to - 1 ? lastShare : 1;
+      const weight = share * (weights[n] as number);
       const value = signal[n] as number;
       const rest = value - model;
       const weighted = weight * rest;

@@ -16,7 +16,7 @@ const MOST_SEEDS = 2;
 const WIDTHS = [0.13, 0.16, 0.2, 0.25, 0.31, 0.38, 0.46, 0.56, 0.68, 0.82, 0.98, 1.16, 1.36, 1.6, 1.9];
 const MOST_WIDTHS = 5;
 /** Samples that say all there is: of a pulse at half its height, and of a bit at least. */
-const SAMPLES_OF_PULSE = 2;
+const SAMPLES_OF_PULSE = 3;
 const SAMPLES_OF_BIT = 6;
 /** A good stripe and a steady hand; a worn stripe; a hand that jerks. */
 const MOVES: readonly PulseSettings[] = [
@@ -24,8 +24,12 @@ const MOVES: readonly PulseSettings[] = [
   { jitter: 0.06, followPhase: 0.35, followLength: 0.05, followTrend: 0.0012, fading: 0.15 },
   { jitter: 0.06, followPhase: 0.5, followLength: 0.12, followTrend: 0.006, fading: 0.15 },
 ];
-/** What the model does not know of pulses, as a share of the height they have around a sample, which counts as this at least. */
-const FLAW = 0.1;
+/**
+ * What the model does not know of pulses, as a share of the height they have around a sample, which counts as
+ * {@link LEAST_AROUND} at least; where a bit has so many samples, since more of them do not know more.
+ */
+const FLAW = 0.16;
+const FLAW_SAMPLES = 12;
 const LEAST_AROUND = 0.15;
 const BASELINE_BITS = 12;
 /** Of a swipe with the quiet around it, so much is noise alone. */
@@ -199,7 +203,7 @@ function weightsOf(values: Float64Array, quiet: number, height: number, width: n
   for (let n = values.length - 1; n >= 0; n--) {
     level = Math.max(level * keep, Math.abs(values[n] as number));
     const around = Math.max(LEAST_AROUND * height, Math.min(height, Math.max(level, weights[n] as number) / least));
-    weights[n] = 1 / Math.max(quiet, (FLAW * around) ** 2);
+    weights[n] = 1 / Math.max(quiet, ((FLAW * around) ** 2 * length) / FLAW_SAMPLES);
   }
   return weights;
 }
