@@ -58,7 +58,7 @@ const overlap = (a: TrackRead, b: TrackRead) => a.start < b.end && b.start < a.e
 /**
  * Collects what filters read. Nothing is ever corrected: parity with LRC has distance 4, and a list decoder that mends bits
  * proposes a false card for every few it saves. A read is believed if it is whole, its format valid, no filter says
- * otherwise, and either the timing of its peaks is sure or two filters agree. Another swipe stands in for a valid format or
+ * otherwise, and either the timing of its peaks is sure or two filters agree. Another swipe stands in for the Luhn check or
  * for what else lacks, not for both.
  */
 export class Ballots {

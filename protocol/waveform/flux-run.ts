@@ -42,12 +42,17 @@ export function timingResidual(run: FluxRun, from: number, to: number): number {
   return count === 0 ? 1 : Math.sqrt(sum / count);
 }
 
-/** How far the bit that strays most from the length of those around it does, as a share of it. */
-export function largestStray(run: FluxRun, from: number, to: number): number {
+/**
+ * How far a bit's length lies beyond those of all its neighbours at most, as a share of them. A hand that speeds up or
+ * hesitates passes through the lengths between.
+ */
+export function largestJump({ edges }: FluxRun, from: number, to: number): number {
+  const lengths = edges.subarray(from + 1, to + 1).map((edge, n) => edge - (edges[from + n] as number));
   let largest = 0;
-  for (let cell = from; cell < to; cell++) {
-    const length = (run.edges[cell + 1] as number) - (run.edges[cell] as number);
-    largest = Math.max(largest, Math.abs(length / lengthAround(run, cell, from, to) - 1));
+  for (let n = 0; n < lengths.length; n++) {
+    const beside = [-2, -1, 1, 2].flatMap((away) => lengths[n + away] ?? []);
+    const length = lengths[n] as number;
+    largest = Math.max(largest, length / Math.max(...beside) - 1, 1 - length / Math.min(...beside));
   }
   return largest;
 }

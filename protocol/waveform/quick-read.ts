@@ -4,8 +4,6 @@ import type { FluxRun } from "./flux-run.ts";
 const TURN = 0.35;
 /** Zeros that set the clock. */
 const SETTING = 6;
-/** How fast the clock follows the hand. */
-const FOLLOW = 0.3;
 
 /**
  * Every peak, by turning points alone: a few nanoseconds a sample. On a flat top, as clipping makes it, its middle counts.
@@ -66,8 +64,9 @@ export function vertex(signal: Float64Array, n: number): number {
  * Runs of bits by a tracked clock: it is set by zeros, and each bit must be about as long as those before it.
  * @param peaks places of flux changes, in samples
  * @param shortest run to give, in bits
+ * @param follow how fast the clock follows the hand: the share of a bit's deviation that it takes over
  */
-export function followClock(peaks: Float64Array, shortest: number): FluxRun[] {
+export function followClock(peaks: Float64Array, shortest: number, follow: number): FluxRun[] {
   const runs: FluxRun[] = [];
   const interval = (k: number) => (peaks[k + 1] as number) - (peaks[k] as number);
   for (let k = 0; k + SETTING < peaks.length; ) {
@@ -92,7 +91,7 @@ export function followClock(peaks: Float64Array, shortest: number): FluxRun[] {
       middles.push(isOne ? (peaks[at + 1] as number) : Number.NaN);
       at += isOne ? 2 : 1;
       edges.push(peaks[at] as number);
-      clock += FOLLOW * (length - clock);
+      clock += follow * (length - clock);
     }
     if (bits.length >= shortest) {
       runs.push({ bits: Uint8Array.from(bits), edges: Float64Array.from(edges), middles: Float64Array.from(middles) });

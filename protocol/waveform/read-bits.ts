@@ -4,7 +4,7 @@ import { passesLuhn } from "../card/luhn.ts";
 import { parseTrack } from "../card/track.ts";
 import type { TrackNumber } from "../readers/reader-frame.ts";
 import { doubtOf } from "./doubt.ts";
-import { type FluxRun, largestStray, timingResidual } from "./flux-run.ts";
+import { type FluxRun, largestJump, timingResidual } from "./flux-run.ts";
 
 /** Which end of the stripe came first: `forward` is its start sentinel's. */
 export type SwipeDirection = "forward" | "backward";
@@ -26,7 +26,7 @@ export interface TrackRead {
   readonly endBit: number;
   /** See {@link timingResidual}; the characters alone. */
   readonly residual: number;
-  /** One bit strays far beyond all others, as where a busy machine lost samples: zeros may be missing there. */
+  /** One bit is of another length than all around it, as where a busy machine lost samples: zeros may be missing there. */
   readonly isTorn: boolean;
   /** The least of {@link FluxRun.margins} over its characters. */
   readonly margin?: number;
@@ -49,7 +49,7 @@ const BITS_OF_TRACK_2 = 253;
 /** Shorter ones, sentinels with nothing between them above all, come about by chance in the midst of others. */
 const FEWEST_CHARACTERS = 8;
 const MARKS = 12;
-/** A bit that strays so far, and so many times farther than bits do in the mean. */
+/** {@link largestJump} of a torn track: so much, and so many times the residual. */
 const TORN = 0.04;
 const TORN_TIMES = 6;
 
@@ -124,7 +124,7 @@ function describe(
     endBit: last,
     residual,
     // Where pulses are worn a model places them badly.
-    isTorn: !run.margins && largestStray(run, first, last) > Math.max(TORN, TORN_TIMES * residual),
+    isTorn: !run.margins && largestJump(run, first, last) > Math.max(TORN, TORN_TIMES * residual),
     ...(run.margins && {
       doubt: doubtOf(run, first, last, trackFormats[number].alphabet.dataBits + 1, direction === "backward"),
       margin: Math.min(...run.margins.subarray(Math.max(0, first - 3), last + 3)),

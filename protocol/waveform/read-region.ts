@@ -27,6 +27,8 @@ const PROMISING = 10000;
  */
 const baselineOf = (width: number, sampleRate: number) => Math.max(9 * width, Math.min(100 * width, 0.01 * sampleRate));
 const widthOf = (n: number, sampleRate: number) => NARROWEST * (WIDEST / NARROWEST) ** (n / (WIDTHS - 1)) * sampleRate;
+/** Of the clock by peaks alone: a steady hand, and one that hesitates. */
+const FOLLOW = [0.3, 0.8];
 /** Runs shorter than this hold no track, yet tell that a card was there. */
 const SHORTEST_RUN = 30;
 
@@ -104,7 +106,7 @@ export function readRegion(
       return counted.length > 0 && counted.every(({ basis, votes }) => basis !== undefined && votes >= 2);
     };
     const stretch = signal.subarray(from, to);
-    quickly(stretch, vote);
+    quickly(stretch, vote, believed);
     if (!believed()) left = searchThrough(stretch, sampleRate, vote, believed, left);
   };
   readStretch(0, signal.length);
@@ -244,23 +246,20 @@ function searchWidth(
 }
 
 /** The signal as it is, and smoothed to a quarter of a pulse's distance: two filters for next to nothing. */
-function quickly(signal: Float64Array, vote: Vote): void {
+function quickly(signal: Float64Array, vote: Vote, believed: () => boolean): void {
   let largest = 0;
   for (let n = 0; n < signal.length; n++) largest = Math.max(largest, Math.abs(signal[n] as number));
   const raw = turningPoints(signal, largest);
-  vote("raw", followClock(raw, SHORTEST_RUN));
   const gaps = raw.subarray(1).map((place, k) => place - (raw[k] as number));
   const gap = gaps.toSorted()[gaps.length >> 1] ?? 0;
-  const half = Math.max(1, Math.round(gap / 8));
-  if (gap >= 3) {
-    const smooth = smoothed(signal, half);
-    const turns = turningPoints(smooth, largest);
-    vote("smooth", followClock(turns, SHORTEST_RUN));
-    turns.fill(0);
-    smooth.fill(0);
+  const smooth = gap < 3 ? new Float64Array() : smoothed(signal, Math.max(1, Math.round(gap / 8)));
+  const turns = turningPoints(smooth, largest);
+  for (const follow of FOLLOW) {
+    if (believed()) break;
+    vote("raw", followClock(raw, SHORTEST_RUN, follow));
+    vote("smooth", followClock(turns, SHORTEST_RUN, follow));
   }
-  raw.fill(0);
-  gaps.fill(0);
+  for (const values of [raw, gaps, smooth, turns]) values.fill(0);
 }
 
 /** Running mean over 2 `half` + 1 samples, twice, so that it has no corners. */

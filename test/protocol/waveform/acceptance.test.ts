@@ -45,14 +45,18 @@ function isConfirmable(widths: number, changes: Partial<TrackRead>): boolean {
   return ballots.count().some((ballot) => ballot.isConfirmable);
 }
 
-t.test("a second swipe stands in for a width or a valid format, and not for whole pulses", async (t) => {
-  t.ok(isConfirmable(1, { faintness: 0.85 }));
-  t.ok(isConfirmable(1, { faintness: 0.85, margin: 0.2, doubt: 0.5 }));
-  t.notOk(isConfirmable(1, { faintness: 0.75 }));
-  t.ok(isConfirmable(2, { faintness: 0.85, isFormat: false }));
-  t.notOk(isConfirmable(1, { faintness: 0.85, isFormat: false }));
-  t.notOk(isConfirmable(2, { faintness: 0.85, isFormat: false, doubt: 0.01 }));
-});
+t.test(
+  "a second swipe stands in for a width or the Luhn check, and not for whole pulses or another form",
+  async (t) => {
+    t.ok(isConfirmable(1, { faintness: 0.85 }));
+    t.ok(isConfirmable(1, { faintness: 0.85, margin: 0.2, doubt: 0.5 }));
+    t.notOk(isConfirmable(1, { faintness: 0.75 }));
+    t.ok(isConfirmable(2, { faintness: 0.85, form: "iso without Luhn" }));
+    t.notOk(isConfirmable(1, { faintness: 0.85, form: "iso without Luhn" }));
+    t.notOk(isConfirmable(2, { faintness: 0.85, form: "iso without Luhn", doubt: 0.01 }));
+    t.notOk(isConfirmable(2, { faintness: 0.85, form: "foreign" }));
+  },
+);
 
 t.test("where pulses are worn it needs four, surer ones, and a second swipe does not help", async (t) => {
   t.equal(basisOf(2, { faintness: 0.7 }), "widths");
