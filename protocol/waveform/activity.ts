@@ -19,6 +19,11 @@ const SMALLEST_RISE = 2;
 const FALL = 3;
 const SMALLEST_FALL = 1.5;
 const FADING = 6;
+/** Of the spread that noise has over long, so much is in a group: the lower quartile of groups is below, and blocks overlap. */
+const SPREAD_SEEN = 0.5;
+/** Fewer groups may be those of a swipe; and groups after which they are looked at again. */
+const FEWEST_GROUPS = 8;
+const UNCHANGED = 4;
 /** Mean square of what 16-bit converters whisper to themselves. */
 const SILENCE = (1.5 / 32_768) ** 2;
 
@@ -41,11 +46,13 @@ interface Octave {
   readonly fall: number;
 }
 
+/** Of differences that share a sample each says two thirds. */
+const squaresOf = (length: number) => (2 * length) / 3;
+
 function octavesOf(block: number): Octave[] {
   const octaves: Octave[] = [];
   for (let length = block; length > 1 && octaves.length < OCTAVES; length >>= 1) {
-    // Of differences that share a sample each says two thirds.
-    const squares = (2 * length) / 3;
+    const squares = squaresOf(length);
     const averaged = Math.min(LONGEST, Math.max(SMOOTHED, Math.ceil(TELLING / squares)));
     const least = meanOf(squares * averaged, -LEAST);
     const rise = Math.max(SMALLEST_RISE, meanOf(squares * SMOOTHED, RISE) / least);
@@ -70,6 +77,20 @@ export class Activity {
   /** Least means of each {@link GROUP} of blocks, in a ring as well. */
   readonly #leastOf: Float64Array;
   readonly #floor = new Float64Array(OCTAVES);
+  /** The mean of the last {@link SMOOTHED} blocks, by octave; its sum over the group so far, and that of its squares. */
+  readonly #newest = new Float64Array(OCTAVES);
+  readonly #sums = new Float64Array(OCTAVES);
+  readonly #squares = new Float64Array(OCTAVES);
+  /** Of each octave the groups' means, and their variances as shares of the mean's square: in rings, one behind the other. */
+  readonly #means: Float64Array;
+  readonly #spreads: Float64Array;
+  /** {@link Octave}'s, and what an unsteady quiet reaches beside them. */
+  readonly #over: Readonly<Record<"rise" | "riseOfOne" | "fall", Float64Array>>;
+  readonly #reach = {
+    rise: new Float64Array(OCTAVES),
+    riseOfOne: new Float64Array(OCTAVES),
+    fall: new Float64Array(OCTAVES),
+  };
   #count = 0;
   #loudAt = 0;
 
@@ -77,11 +98,16 @@ export class Activity {
   constructor(sampleRate: number) {
     this.block = 2 ** Math.round(Math.log2(BLOCK_SECONDS * sampleRate));
     this.#octaves = octavesOf(this.block);
+    const over = (measure: "rise" | "riseOfOne" | "fall") =>
+      Float64Array.from(this.#octaves, (octave) => octave[measure]);
+    this.#over = { rise: over("rise"), riseOfOne: over("riseOfOne"), fall: over("fall") };
     this.#memory = GROUP * Math.ceil((MEMORY_SECONDS * sampleRate) / this.block / GROUP);
     this.#energies = new Float64Array(this.#memory * OCTAVES);
     this.#work = new Float64Array(this.block);
     this.#leastOf = new Float64Array((this.#memory / GROUP) * OCTAVES).fill(Number.POSITIVE_INFINITY);
     this.#floor.fill(Number.POSITIVE_INFINITY);
+    this.#means = new Float64Array(this.#leastOf.length);
+    this.#spreads = new Float64Array(this.#leastOf.length);
   }
 
   /** Takes the next block. @param from its first sample @param stride from one of its samples to the next */
@@ -109,6 +135,13 @@ export class Activity {
     if ((this.#count - SMOOTHED) % GROUP === 0) {
       this.#leastOf.fill(Number.POSITIVE_INFINITY, group, group + OCTAVES);
       this.#findFloor();
+      if (this.#count > SMOOTHED) this.#findReach();
+    }
+    for (let octave = 0; octave < this.#octaves.length; octave++) {
+      const mean = this.#meanOf(octave, 0, SMOOTHED);
+      this.#newest[octave] = mean;
+      this.#sums[octave] = (this.#sums[octave] as number) + mean;
+      this.#squares[octave] = (this.#squares[octave] as number) + mean * mean;
     }
     if (this.isHot(0) || (this.quietFor < FADING && this.#isAbove(0, SMOOTHED, true))) {
       if (this.#isAbove(0, 1)) this.#loudAt = this.#count;
@@ -140,19 +173,29 @@ export class Activity {
   }
 
   #isAbove(back: number, blocks: number, goesOn = false): boolean {
-    return (
-      this.#octaves.some(({ rise, riseOfOne, fall }, octave) => {
-        const least = (this.#floor[octave] as number) * (goesOn ? fall : blocks === 1 ? riseOfOne : rise);
-        return this.#mean(octave, back, blocks) > least + SILENCE / OCTAVES;
-      }) && this.#total(back, blocks) > SILENCE
-    );
+    if (this.#total(back, blocks) <= SILENCE) return false;
+    const measure = goesOn ? "fall" : blocks === 1 ? "riseOfOne" : "rise";
+    const over = this.#over[measure];
+    const reach = this.#reach[measure];
+    for (let octave = 0; octave < this.#octaves.length; octave++) {
+      const most = Math.max((this.#floor[octave] as number) * (over[octave] as number), reach[octave] as number);
+      if (this.#mean(octave, back, blocks) > most + SILENCE / OCTAVES) return true;
+    }
+    return false;
   }
 
   #total(back: number, blocks: number): number {
-    return this.#octaves.reduce((sum, _, octave) => sum + this.#mean(octave, back, blocks), 0);
+    let sum = 0;
+    for (let octave = 0; octave < this.#octaves.length; octave++) sum += this.#mean(octave, back, blocks);
+    return sum;
   }
 
   #mean(octave: number, back: number, blocks: number): number {
+    const isNewest = back === 0 && blocks === SMOOTHED && this.#count >= SMOOTHED;
+    return isNewest ? (this.#newest[octave] as number) : this.#meanOf(octave, back, blocks);
+  }
+
+  #meanOf(octave: number, back: number, blocks: number): number {
     const count = Math.min(blocks, this.#count - back);
     let sum = 0;
     for (let n = 0; n < count; n++) {
@@ -166,6 +209,37 @@ export class Activity {
     for (let at = 0; at < this.#leastOf.length; at++) {
       const octave = at % OCTAVES;
       this.#floor[octave] = Math.min(this.#floor[octave] as number, this.#leastOf[at] as number);
+    }
+  }
+
+  /**
+   * Hum that clips is loud at its edges alone, which few squares of noise come of: how few, the spread of blocks tells. It
+   * counts where most groups have it, since a swipe spreads those that it begins and ends in.
+   */
+  #findReach(): void {
+    const groups = this.#memory / GROUP;
+    const ended = (this.#count - SMOOTHED) / GROUP;
+    const known = Math.min(ended, groups);
+    for (let octave = 0; octave < this.#octaves.length; octave++) {
+      const mean = (this.#sums[octave] as number) / GROUP;
+      const square = (this.#squares[octave] as number) / GROUP;
+      const ring = octave * groups;
+      this.#means[ring + ((ended - 1) % groups)] = mean;
+      this.#spreads[ring + ((ended - 1) % groups)] = mean > 0 ? square / (mean * mean) - 1 : 0;
+    }
+    this.#sums.fill(0);
+    this.#squares.fill(0);
+    if (ended < FEWEST_GROUPS || ended % UNCHANGED !== 0) return;
+    const { rise, riseOfOne, fall } = this.#reach;
+    for (const [octave, { length }] of this.#octaves.entries()) {
+      const ring = octave * groups;
+      const spread = this.#spreads.slice(ring, ring + known).sort()[known >> 2] as number;
+      const squares = (2 * SPREAD_SEEN) / spread;
+      const isSteady = !(squares < squaresOf(length) * SMOOTHED);
+      const quietest = isSteady ? 0 : Math.min(...this.#means.subarray(ring, ring + known));
+      rise[octave] = isSteady ? 0 : quietest * meanOf(squares, RISE);
+      riseOfOne[octave] = isSteady ? 0 : quietest * meanOf(squares / SMOOTHED, RISE);
+      fall[octave] = isSteady ? 0 : quietest * meanOf(squares, FALL);
     }
   }
 }

@@ -1,3 +1,6 @@
+import { railsOf, subtractClippedMains } from "./clipped-mains.ts";
+import { lineOf, subtractLine } from "./spectral-line.ts";
+
 /** Mains frequencies, with how far a grid strays. */
 const MAINS = [50, 60] as const;
 const STRAY = 0.3;
@@ -13,7 +16,7 @@ const TELLING_RATE = 2000;
 
 /**
  * Takes mains hum off in place: sines of the mains frequency and its harmonics, fitted by least squares. Loud samples, where
- * the card is, weigh less than the quiet ones beside them.
+ * the card is, weigh less than the quiet ones beside them. What a line that clips leaves of it is looked at more closely.
  * @param sampleRate Hz
  */
 export function subtractMains(signal: Float64Array, sampleRate: number): void {
@@ -36,6 +39,11 @@ export function subtractMains(signal: Float64Array, sampleRate: number): void {
   }
   slow.fill(0);
   if (best < SURE) return;
+  const rails = railsOf(signal);
+  if (rails) {
+    subtractClippedMains(signal, sampleRate, frequency, rails);
+    return;
+  }
   const orders: number[] = [];
   for (let order = 1; order <= HIGHEST && frequency * order < sampleRate / 2; order++) orders.push(order);
   let there = orders;
@@ -69,47 +77,4 @@ function quietWeights(signal: Float64Array, sampleRate: number): Float64Array {
     weights.fill(1 / power, at, end);
   }
   return weights;
-}
-
-/** The sine of a frequency (in turns a sample) that explains most, and how much of the weighted power it explains. */
-function lineOf(signal: Float64Array, weights: Float64Array, turns: number) {
-  const stepCosine = Math.cos(2 * Math.PI * turns);
-  const stepSine = Math.sin(2 * Math.PI * turns);
-  let c = 1;
-  let s = 0;
-  let cc = 0;
-  let cs = 0;
-  let ss = 0;
-  let xc = 0;
-  let xs = 0;
-  for (let n = 0; n < signal.length; n++) {
-    const weight = weights[n] as number;
-    const weighted = weight * (signal[n] as number);
-    xc += weighted * c;
-    xs += weighted * s;
-    cc += weight * c * c;
-    cs += weight * c * s;
-    ss += weight * s * s;
-    const next = c * stepCosine - s * stepSine;
-    s = s * stepCosine + c * stepSine;
-    c = next;
-  }
-  const determinant = cc * ss - cs * cs;
-  if (determinant <= 0) return { cosine: 0, sine: 0, power: 0 };
-  const cosine = (xc * ss - xs * cs) / determinant;
-  const sine = (xs * cc - xc * cs) / determinant;
-  return { cosine, sine, power: cosine * xc + sine * xs };
-}
-
-function subtractLine(signal: Float64Array, turns: number, cosine: number, sine: number): void {
-  const stepCosine = Math.cos(2 * Math.PI * turns);
-  const stepSine = Math.sin(2 * Math.PI * turns);
-  let c = 1;
-  let s = 0;
-  for (let n = 0; n < signal.length; n++) {
-    signal[n] = (signal[n] as number) - cosine * c - sine * s;
-    const next = c * stepCosine - s * stepSine;
-    s = s * stepCosine + c * stepSine;
-    c = next;
-  }
 }

@@ -78,6 +78,15 @@ function everyday(dice: Dice): Changes {
 
 export const SNR_STEPS = [20, 15, 10, 8, 6, 4, 2, 0, -2, -4, -6] as const;
 
+/** Hum reaches the rail, and yet pulses of one polarity at least reach out of it. */
+const HIDDEN_BY_HUM = [
+  { gain: 1.5, level: 1 },
+  { gain: 2, level: 1 },
+  { gain: 4, level: 0.3 },
+  { gain: 4, level: 0.5 },
+  { gain: 8, level: 0.3 },
+] as const;
+
 /** Each condition changes one thing of the common swipe. */
 export const conditions: readonly Condition[] = [
   ...ladder(
@@ -145,6 +154,18 @@ export const conditions: readonly Condition[] = [
     [0.3, 1],
     (v) => `${v} of the peak, 60 Hz, many harmonics`,
     (level) => ({ line: { hum: { level, frequency: 59.97, harmonics: 0.6 } } }),
+  ),
+  ...ladder(
+    "clipped hum",
+    HIDDEN_BY_HUM,
+    ({ gain, level }) => `clipped ${gain} times, hum ${level} of the peak, 50 Hz`,
+    ({ gain, level }) => ({ line: { gain, hum: { level, frequency: 50.02 } } }),
+  ),
+  ...ladder(
+    "clipped hum",
+    HIDDEN_BY_HUM,
+    ({ gain, level }) => `clipped ${gain} times, hum ${level} of the peak, 60 Hz, many harmonics`,
+    ({ gain, level }) => ({ line: { gain, hum: { level, frequency: 59.97, harmonics: 0.6 } } }),
   ),
   ...ladder(
     "sample rate",

@@ -4,7 +4,7 @@ import { seedOf, tryOne } from "../../bench/waveform/grid.ts";
 import { listen, type SoundName, sounds } from "../../bench/waveform/no-cards.ts";
 
 /** What was read of this draw when the decoder last became better: raise them with it, and say why where one goes down. */
-const READ = { 1: 66, 2: 69 } as const;
+const READ = { 1: 76, 2: 81 } as const;
 const SEED = 5;
 
 for (const track of [2, 1] as const) {

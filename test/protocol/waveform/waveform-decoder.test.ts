@@ -139,6 +139,57 @@ t.test("steady noise and hum are not taken for swipes", async (t) => {
   }
 });
 
+t.test("steady hum is not looked at after the first seconds, however it clips", async (t) => {
+  for (const sampleRate of [48_000, 44_100, 16_000, 8000]) {
+    for (const [level, noise] of [
+      [0.5, 0.005],
+      [2.6, 0.1],
+      [5, 0.2],
+      [8, 0.16],
+      [45, 0.2],
+    ] as const) {
+      const dice = new Dice(3);
+      const turn = (2 * Math.PI * 50.03) / sampleRate;
+      const signal = Float32Array.from({ length: 10 * sampleRate }, (_, n) =>
+        Math.max(-1, Math.min(1, level * Math.sin(turn * n) + noise * dice.gauss())),
+      );
+      let looks = 0;
+      const decoder = new WaveformDecoder({ sampleRate, observe: () => looks++ });
+      decoder.push(signal.subarray(0, 3 * sampleRate));
+      looks = 0;
+      const name = `${sampleRate} Hz, ${level} of full scale`;
+      t.strictSame(told(decoder.push(signal.subarray(3 * sampleRate))), [], name);
+      t.equal(looks, 0, name);
+    }
+  }
+});
+
+t.test("where hum drives the line into a rail, pulses that reach out of it tell of the hidden ones", async (t) => {
+  for (const hum of [
+    { frequency: 50.02, harmonics: 0.3 },
+    { frequency: 59.97, harmonics: 0.6 },
+  ]) {
+    for (const [gain, level] of [
+      [1.5, 1],
+      [2, 0.5],
+      [4, 0.5],
+    ] as const) {
+      for (const before of [0.25, 4]) {
+        const line = { snr: 30, gain, hum: { ...hum, level } };
+        const decoder = new WaveformDecoder({ sampleRate: RATE });
+        // What the stream begins with may be told as no card.
+        const signal = signalOf("unionpay-debit", 2, 41, { line, before, after: 0.2 });
+        const read = [...decoder.push(signal), ...decoder.flush()].filter(({ kind }) => kind === "swipe");
+        t.strictSame(
+          told(read),
+          [[`2 forward ${TRACK_2}`]],
+          `${gain} times, ${level} of ${hum.frequency} Hz, ${before} s`,
+        );
+      }
+    }
+  }
+});
+
 function swipeNoise(seconds: number, level = 0.002): Float32Array {
   const dice = new Dice(99);
   return Float32Array.from({ length: seconds * RATE }, () => level * dice.gauss());
