@@ -169,7 +169,12 @@ export class Activity {
 
   /** Is there less than a converter's own noise? */
   get isSilent(): boolean {
-    return this.#total(0, SMOOTHED) <= SILENCE;
+    return this.level <= SILENCE;
+  }
+
+  /** How loud it is, without hum and offset: the mean square of differences, by octave. */
+  get level(): number {
+    return this.#total(0, SMOOTHED);
   }
 
   #isAbove(back: number, blocks: number, goesOn = false): boolean {

@@ -77,7 +77,8 @@ export type RunObserver = (voter: string, run: FluxRun, reads: readonly TrackRea
 /**
  * Reads all tracks of a stretch of one channel: by turning points where that is sure, else by the search.
  * @param sampleRate Hz
- * @param effort so many comparisons of a sample with what a model foretells are made at most: whoever waits gets an answer
+ * @param effort so many comparisons of a sample with what a model foretells are made at most: whoever waits gets an answer.
+ *   Without any there is no search.
  */
 export function readRegion(
   signal: Float64Array,
@@ -107,7 +108,7 @@ export function readRegion(
     };
     const stretch = signal.subarray(from, to);
     quickly(stretch, vote, believed);
-    if (!believed()) left = searchThrough(stretch, sampleRate, vote, believed, left);
+    if (left > 0 && !believed()) left = searchThrough(stretch, sampleRate, vote, believed, left);
   };
   readStretch(0, signal.length);
   const tried: Stretch[] = [];

@@ -33,6 +33,10 @@ const RATES = { min: 8000, max: 192_000 };
 const LEAD_SECONDS = 0.15;
 /** Quiet for so long, a swipe is over. */
 const QUIET_SECONDS = 0.045;
+/** Quieter than this share of the loudest for as long, it may be over though something else sounds on: hands stop or go. */
+const FADED = 0.01;
+/** What sounded for so long before a swipe may be another one, which only a search can read. */
+const UNREAD_SECONDS = 0.06;
 /** No swipe takes longer. What does is read in pieces that overlap by {@link OVERLAP_SECONDS}. */
 const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
@@ -84,8 +88,12 @@ export class WaveformDecoder {
   #blocks = 0;
   /** The block in which something began, while it goes on. */
   #openedAt: number | undefined;
-  /** Since it began, was it above a quiet stretch that is known? */
+  /** Since it began, was it above a quiet stretch that is known? And from which block on. */
   #rose = false;
+  #roseAt = 0;
+  /** The loudest since it began, and for how many blocks it has been quiet beside that. */
+  #loudest = 0;
+  #fadedFor = 0;
   #isFirst = true;
   #reportedTo = 0;
   #failedTo = Number.NEGATIVE_INFINITY;
@@ -165,13 +173,14 @@ export class WaveformDecoder {
     if (this.#openedAt === undefined) {
       const begins = isHot || (this.#isFirst && this.#activity.some(({ isSilent }) => !isSilent));
       if (begins) {
-        this.#openedAt = this.#blocks - 1;
+        this.#open(1);
         this.#rose = isHot;
       } else {
         this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
       }
       return;
     }
+    if (isHot && !this.#rose) this.#roseAt = this.#blocks - 1;
     this.#rose ||= isHot;
     const age = (this.#blocks - this.#openedAt) * block;
     const quietFor = Math.min(age, ...this.#activity.map((activity) => activity.quietFor * block));
@@ -188,8 +197,36 @@ export class WaveformDecoder {
       this.#isFirst = false;
       this.#read(this.#seen, events, rose);
       this.#drop(this.#seen - Math.ceil(OVERLAP_SECONDS * this.#rate));
-      this.#openedAt = this.#blocks - Math.ceil((OVERLAP_SECONDS * this.#rate) / block);
+      this.#open(Math.ceil((OVERLAP_SECONDS * this.#rate) / block));
+    } else if (this.#hasFaded()) {
+      this.#readSure(events);
     }
+  }
+
+  /** Something began so many blocks ago. */
+  #open(blocks: number): void {
+    this.#openedAt = this.#blocks - blocks;
+    this.#roseAt = this.#openedAt;
+    this.#loudest = 0;
+    this.#fadedFor = 0;
+  }
+
+  /** Told once each time it fades. */
+  #hasFaded(): boolean {
+    const level = Math.max(...this.#activity.map((activity) => activity.level));
+    this.#loudest = Math.max(this.#loudest, level);
+    this.#fadedFor = level < FADED * this.#loudest ? this.#fadedFor + 1 : 0;
+    return this.#fadedFor === Math.ceil((QUIET_SECONDS * this.#rate) / this.#block);
+  }
+
+  /** A swipe that it began with, and that is sure without a search, is told though it sounds on. */
+  #readSure(events: WaveformEvent[]): void {
+    const told = events.length;
+    const before = this.#seen - (this.#blocks - this.#roseAt) * this.#block + UNREAD_SECONDS * this.#rate;
+    this.#read(this.#seen, events, false, { effort: 0, before });
+    if (events.length === told) return;
+    this.#drop(this.#reportedTo - this.#origin);
+    this.#open(Math.ceil(this.#seen / this.#block));
   }
 
   /** Now that a quiet stretch is known: was there anything above it since the stream began? */
@@ -213,7 +250,9 @@ export class WaveformDecoder {
     this.#origin += frame;
   }
 
-  #read(to: number, events: WaveformEvent[], rose: boolean): void {
+  /** @param only what can be read with less effort, began before a frame, and is believed by itself */
+  #read(to: number, events: WaveformEvent[], rose: boolean, only?: { effort: number; before: number }): void {
+    const { effort, before } = only ?? { effort: EFFORT, before: to };
     const found: { channel: number; ballot: Ballot }[] = [];
     const traces: RegionTrace[] = [];
     const signals = Array.from({ length: this.#channels }, (_, channel) => {
@@ -222,7 +261,7 @@ export class WaveformDecoder {
       return signal;
     });
     for (const [channel, signal] of signals.entries()) {
-      const { ballots, trace } = readRegion(signal, this.#rate, EFFORT / this.#channels, (...seen) =>
+      const { ballots, trace } = readRegion(signal, this.#rate, effort / this.#channels, (...seen) =>
         this.#observe?.(channel, this.#origin, ...seen),
       );
       traces.push(trace);
@@ -230,7 +269,8 @@ export class WaveformDecoder {
       ballots.wipeOthers(counted.map(({ read }) => read));
       for (const ballot of counted) {
         // What lies in the overlap of two pieces was told with the first.
-        if (this.#origin + ballot.read.start >= this.#reportedTo) found.push({ channel, ballot });
+        const isNew = this.#origin + ballot.read.start >= this.#reportedTo;
+        if (isNew && ballot.read.start < before && (!only || ballot.basis)) found.push({ channel, ballot });
         else ballot.read.data.fill(0);
       }
     }
@@ -251,6 +291,7 @@ export class WaveformDecoder {
       }
       events.push(this.#decide(found.slice(first, behind), end));
       this.#reportedTo = this.#origin + end;
+      this.#failedTo = this.#reportedTo;
       first = behind;
     }
     for (const signal of signals) signal.fill(0);

@@ -236,6 +236,16 @@ t.test("of two swipes close together the harder one is read as well", async (t) 
   }
 });
 
+t.test("a swipe is told at once though noise sounds on after it, and of the noise nothing", async (t) => {
+  const swipe = signalOf("unionpay-debit", 2, 5, { after: 0 });
+  const dice = new Dice(6);
+  const behind = Float32Array.from({ length: 3 * RATE }, () => 0.01 * dice.gauss());
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  const soon = Math.round(0.12 * RATE);
+  t.strictSame(told([...decoder.push(swipe), ...decoder.push(behind.subarray(0, soon))]), [[`2 forward ${TRACK_2}`]]);
+  t.strictSame(told([...decoder.push(behind.subarray(soon)), ...decoder.flush()]), []);
+});
+
 t.test("a card whose number fails the Luhn check is believed at its second swipe", async (t) => {
   const decoder = new WaveformDecoder({ sampleRate: RATE });
   const swipe = (seed: number) => told([...decoder.push(signalOf("magtek-sample", 2, seed)), ...decoder.flush()]);
