@@ -117,7 +117,8 @@ export class Activity {
     for (let n = 0, at = from; n < this.block; n++, at += stride) work[n] = samples[at] as number;
     for (const [octave, { length }] of this.#octaves.entries()) {
       let energy = 0;
-      let before = this.#before[octave] as number;
+      // A stream that begins with an offset, or in the midst of hum, does not begin with a jump.
+      let before = this.#count === 0 ? (work[0] as number) : (this.#before[octave] as number);
       for (let n = 0; n < length; n += 2) {
         const a = work[n] as number;
         const b = work[n + 1] as number;

@@ -276,6 +276,7 @@ t.test("failed swipes say why", async (t) => {
   t.strictSame(why(bump), ["swipe_no_card"]);
   t.strictSame(why(new Float32Array(RATE)), [], "silence is no swipe");
   t.strictSame(why(swipeNoise(4)), [], "nor is steady noise");
+  t.strictSame(why(swipeNoise(1).map((value) => value + 0.3)), [], "nor one with an offset");
 });
 
 t.test("what cannot be read is refused", async (t) => {
