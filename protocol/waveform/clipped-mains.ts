@@ -4,9 +4,12 @@ import { lineOf } from "./spectral-line.ts";
 /** Harmonics that tell the frequency, and those that are fitted. */
 const TELLING = [1, 3, 5] as const;
 const HIGHEST = 21;
-/** A line clips where more than this share of its samples lies within a hair, as a share of its range, of either end. */
-const CUT_SHARE = 0.005;
-const HAIR = 0.002;
+/** Of the range: in so many steps a rail is looked for, and no farther from its largest value; noise may lie on it. */
+const STEPS = 1024;
+const FARTHEST = 32;
+/** A rail holds so many of the samples, and so many times as many as there are in as wide a band beside it. */
+const CUT_SHARE = 0.003;
+const CUT_TIMES = 4;
 /** Hz: enough for the highest harmonic. */
 const FITTED_RATE = 8000;
 /** What low harmonics alone say where the rail hides the hum comes first. */
@@ -17,21 +20,23 @@ const MOST_FITS = 10;
 const WEIGHED_FITS = 6;
 const TUNED_FIT = 2;
 const SHARES = [1, 0.6, 0.35, 0.2, 0.1, 0.05] as const;
-/** Hum as one expects it, in units of the range between the rails: of each next harmonic a share of the one before. */
+/** Hum as one expects it, in units of the line's range: of each next harmonic a share of the one before. */
 const EXPECTED = { offset: 0.2, harmonic: 0.5, next: 0.75 } as const;
 /** Hum so close to a rail, as a share of the range, leaves no room for a pulse. */
 const ROOM = 0.03;
 
-/** Between which values a line can move. */
+/** Between which values a line can move; infinite where it does not clip. */
 export interface Rails {
   readonly low: number;
   readonly high: number;
+  /** From the least to the largest value. */
+  readonly range: number;
 }
 
 /** What a rail did to a sample: 1 and -1 cut off a pulse that reached it, 2 and -2 stand where the hum alone reaches it. */
 export type Cut = Int8Array;
 
-/** The rails, if the line clips: a hair within its largest values. */
+/** The rails, if the line clips: where values crowd at the ends of its range. */
 export function railsOf(signal: Float64Array): Rails | undefined {
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
@@ -39,11 +44,30 @@ export function railsOf(signal: Float64Array): Rails | undefined {
     if (value < least) least = value;
     if (value > most) most = value;
   }
-  const low = least + HAIR * (most - least);
-  const high = most - HAIR * (most - least);
-  let cut = 0;
-  for (const value of signal) if (value >= high || value <= low) cut++;
-  return cut > CUT_SHARE * signal.length ? { low, high } : undefined;
+  const range = most - least;
+  const counts = new Uint32Array(STEPS);
+  for (const value of signal) {
+    const step = Math.min(STEPS - 1, Math.floor(((value - least) / range) * STEPS));
+    counts[step] = (counts[step] as number) + 1;
+  }
+  const below = depthOf(counts);
+  const above = depthOf(counts.reverse());
+  if (below === 0 && above === 0) return undefined;
+  return {
+    low: below === 0 ? Number.NEGATIVE_INFINITY : least + (below * range) / STEPS,
+    high: above === 0 ? Number.POSITIVE_INFINITY : most - (above * range) / STEPS,
+    range,
+  };
+}
+
+/** How many steps from the first on are a rail's: noise reaches as far behind the fullest as before it. */
+function depthOf(counts: Uint32Array): number {
+  const ends = counts.subarray(0, FARTHEST);
+  const depth = 2 * ends.indexOf(Math.max(...ends)) + 2;
+  const sumOf = (from: number, to: number) => counts.subarray(from, to).reduce((sum, count) => sum + count, 0);
+  const cut = sumOf(0, depth);
+  const isRail = cut > CUT_SHARE * sumOf(0, STEPS) && cut > CUT_TIMES * sumOf(depth, 2 * depth);
+  return isRail ? depth : 0;
 }
 
 /**
@@ -63,9 +87,9 @@ export function subtractClippedMains(signal: Float64Array, sampleRate: number, f
   restoreHiddenPulses(signal, cut, sampleRate);
 }
 
-function subtractHum(signal: Float64Array, hum: Float64Array, { low, high }: Rails): Cut {
+function subtractHum(signal: Float64Array, hum: Float64Array, { low, high, range }: Rails): Cut {
   const cut = new Int8Array(signal.length);
-  const room = ROOM * (high - low);
+  const room = ROOM * range;
   const railOf = (n: number) => ((signal[n] as number) >= high ? 1 : (signal[n] as number) <= low ? -1 : 0);
   for (let n = 0; n < signal.length; ) {
     const sign = railOf(n);
@@ -100,10 +124,9 @@ function fitHum(
   signal: Float64Array,
   rate: number,
   nominal: number,
-  { low, high }: Rails,
+  { low, high, range }: Rails,
 ): { parts: Parts; frequency: number } {
   const harmonics = Math.min(HIGHEST, Math.ceil(rate / 2 / nominal) - 1);
-  const range = high - low;
   const doubts = Float64Array.from({ length: 2 * harmonics + 1 }, (_, part) => {
     const order = orderOf(part);
     if (order === 1) return 0;

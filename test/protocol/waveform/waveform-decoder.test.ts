@@ -195,6 +195,27 @@ function swipeNoise(seconds: number, level = 0.002): Float32Array {
   return Float32Array.from({ length: seconds * RATE }, () => level * dice.gauss());
 }
 
+t.test("rails are found where they are not the converter's, nor alike, nor free of noise", async (t) => {
+  const loud = { snr: 30, hum: { frequency: 50.02, harmonics: 0.3, level: 0.6 } };
+  for (const [low, high, noise] of [
+    [-0.5, 0.6, 0],
+    [-0.5, 0.5, 0.001],
+    [-0.5, 0.5, 0.003],
+  ] as const) {
+    for (const seed of [41, 42]) {
+      const dice = new Dice(seed);
+      const line = { ...loud, gain: 1 / 64, bits: 24 };
+      const signal = signalOf("unionpay-debit", 2, seed, { line }).map((value) => {
+        const cut = Math.max(low, Math.min(high, 64 * value));
+        return cut + noise * dice.gauss();
+      });
+      const decoder = new WaveformDecoder({ sampleRate: RATE });
+      const read = [...decoder.push(signal), ...decoder.flush()].filter(({ kind }) => kind === "swipe");
+      t.strictSame(told(read), [[`2 forward ${TRACK_2}`]], `${low} to ${high}, noise ${noise}, ${seed}`);
+    }
+  }
+});
+
 t.test("two tracks on a stereo input are one swipe, and one channel may be empty", async (t) => {
   const left = signalOf("unionpay-debit", 1, 11);
   const right = signalOf("unionpay-debit", 2, 12);
