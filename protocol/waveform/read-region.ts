@@ -55,6 +55,8 @@ export interface RegionTrace {
   residual: number;
   /** Does the run begin and end within the region, with clocking zeros at both ends? */
   ended: boolean;
+  /** How long it is beside what is loud. */
+  share: number;
 }
 
 /** What came of a region. */
@@ -88,7 +90,7 @@ export function readRegion(
 ): RegionRead {
   let left = effort;
   const ballots = new Ballots();
-  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false };
+  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false, share: 0 };
   const readStretch = (from: number, to: number) => {
     const vote: Vote = (voter, runs) => {
       for (const run of runs) {
@@ -119,7 +121,8 @@ export function readRegion(
     tried.push(rest);
     readStretch(rest.from, rest.to);
   }
-  return { ballots, trace };
+  const loud = loudSamples(signal, Math.round(BLOCK_SECONDS * sampleRate));
+  return { ballots, trace: { ...trace, share: (trace.longestRun * trace.cell) / loud } };
 }
 
 /** Filters in the order in which a card's speed makes them likely, of which its time tells. */

@@ -58,6 +58,8 @@ const CLIPPED_MOSTLY = 0.3;
 const SLOW_SECONDS = 2.7;
 /** Times the noise's power that a swipe is, so that it can be made out. */
 const AUDIBLE = 2.5;
+/** A run that ends where the card still is at the head, for so much less than what is heard of it, was not stopped. */
+const WHOLE = 0.5;
 /** A failure that follows another without such a pause is the same one. */
 const PAUSE_SECONDS = 0.5;
 const WEAK_PEAK = 24 / 32_768;
@@ -363,7 +365,7 @@ export class WaveformDecoder {
     const seconds = (signals[0]?.length ?? 0) / this.#rate;
     if (best.cell > SLOW_CELL_SECONDS * this.#rate || seconds > SLOW_SECONDS) return new SwipeTooSlow();
     if (peak > 0.5 && atPeak > CLIPPED_SHARE * count) return new SwipeClipped();
-    return best.ended ? new SwipeUnreadable() : new SwipeStopped();
+    return best.ended || best.share < WHOLE ? new SwipeUnreadable() : new SwipeStopped();
   }
 }
 
