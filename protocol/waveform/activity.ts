@@ -84,7 +84,7 @@ export class Activity {
   /** Of each octave the groups' means, and their variances as shares of the mean's square: in rings, one behind the other. */
   readonly #means: Float64Array;
   readonly #spreads: Float64Array;
-  /** {@link Octave}'s, and what an unsteady quiet reaches beside them. */
+  /** {@link Octave}'s, and what an unsteady quiet reaches, over the floor as well. */
   readonly #over: Readonly<Record<"rise" | "riseOfOne" | "fall", Float64Array>>;
   readonly #reach = {
     rise: new Float64Array(OCTAVES),
@@ -184,7 +184,7 @@ export class Activity {
     const over = this.#over[measure];
     const reach = this.#reach[measure];
     for (let octave = 0; octave < this.#octaves.length; octave++) {
-      const most = Math.max((this.#floor[octave] as number) * (over[octave] as number), reach[octave] as number);
+      const most = (this.#floor[octave] as number) * Math.max(over[octave] as number, reach[octave] as number);
       if (this.#mean(octave, back, blocks) > most + SILENCE / OCTAVES) return true;
     }
     return false;
@@ -242,10 +242,12 @@ export class Activity {
       const spread = this.#spreads.slice(ring, ring + known).sort()[known >> 2] as number;
       const squares = (2 * SPREAD_SEEN) / spread;
       const isSteady = !(squares < squaresOf(length) * SMOOTHED);
-      const quietest = isSteady ? 0 : Math.min(...this.#means.subarray(ring, ring + known));
-      rise[octave] = isSteady ? 0 : quietest * meanOf(squares, RISE);
-      riseOfOne[octave] = isSteady ? 0 : quietest * meanOf(squares / SMOOTHED, RISE);
-      fall[octave] = isSteady ? 0 : quietest * meanOf(squares, FALL);
+      const quietest = Math.min(...this.#means.subarray(ring, ring + known));
+      const floor = this.#floor[octave] as number;
+      const over = isSteady || floor === 0 ? 0 : quietest / floor;
+      rise[octave] = over * meanOf(squares, RISE);
+      riseOfOne[octave] = over * meanOf(squares / SMOOTHED, RISE);
+      fall[octave] = over * meanOf(squares, FALL);
     }
   }
 }
