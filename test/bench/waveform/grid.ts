@@ -25,7 +25,8 @@ export interface Outcome {
 
 /** As a sound card's driver hands them out. */
 const PIECE_SECONDS = 0.02;
-const QUIET = { before: 0.25, after: 0.25 };
+/** Seconds: the input has been listened to for a while, and goes on. */
+const QUIET = { before: 0.5, after: 0.25 };
 
 /** Of this thread, in seconds. */
 export function cpuSeconds(): number {
