@@ -19,7 +19,13 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-/** Signal to noise in dB at which half of the swipes are read: the likeliest logistic curve through all steps. */
+/** Decibels: curves say little of what lies outside of what was tried. */
+const BEYOND = 2;
+
+/**
+ * Signal to noise in dB at which half of the swipes are read: the likeliest logistic curve through all steps. Where more than
+ * half are read at the lowest step too, it is {@link BEYOND} below that at most.
+ */
 export function halfPoint(tallies: readonly Tally[]): number {
   const steps = tallies
     .filter(({ condition }) => condition.group === "noise")
@@ -32,7 +38,8 @@ export function halfPoint(tallies: readonly Tally[]): number {
   let point = Number.NaN;
   // Unless some are read and some are not, no curve is likelier than others.
   if (steps.every(({ right, all }) => right === all) || steps.length < 3) return point;
-  for (let middle = -12; middle <= 25; middle += 0.05) {
+  const lowest = Math.min(...steps.map(({ snr }) => snr));
+  for (let middle = lowest - BEYOND; middle <= 25; middle += 0.05) {
     for (let slope = 0.4; slope < 8; slope *= 1.15) {
       let likelihood = 0;
       for (const { snr, right, all } of steps) {
