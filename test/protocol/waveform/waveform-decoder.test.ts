@@ -275,6 +275,19 @@ t.test("a card whose number fails the Luhn check is believed at its second swipe
   t.strictSame(swipe(3), ["swipe_uncertain"], "an agreement is used up");
 });
 
+t.test("a swipe that lacks a part of its sound, or has it twice, is not believed", async (t) => {
+  const whole = signalOf("unionpay-debit", 2, 5);
+  const bit = ((25.4 / 75) * RATE) / 300;
+  // In the zeros at its end, where characters more or less change neither parity nor LRC.
+  const place = 0.25 * RATE + ((2 + 7.44) * RATE) / 300 + 27 * 5 * bit;
+  for (const bits of [-14.8, -15.2, 15.2, 29.8]) {
+    const [before, behind] = [whole.subarray(0, place), whole.subarray(Math.round(place - bits * bit))];
+    const decoder = new WaveformDecoder({ sampleRate: RATE });
+    const [event] = told([...decoder.push(before), ...decoder.push(behind), ...decoder.flush()]);
+    t.match(event, /^swipe_/, `${bits} bits`);
+  }
+});
+
 t.test("a card of another form is no payment card, however often it is swiped", async (t) => {
   const decoder = new WaveformDecoder({ sampleRate: RATE });
   const data = new TextEncoder().encode(";00417000123456789?");
