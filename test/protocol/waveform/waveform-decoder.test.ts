@@ -275,6 +275,20 @@ t.test("a card whose number fails the Luhn check is believed at its second swipe
   t.strictSame(swipe(3), ["swipe_uncertain"], "an agreement is used up");
 });
 
+t.test("reads a hand that hesitates again and again", async (t) => {
+  for (const [number, text] of [
+    [1, TRACK_1],
+    [2, TRACK_2],
+  ] as const) {
+    for (const seed of [1, 2, 3]) {
+      const hand = { speed: 30, wobble: { depth: 0.7, periods: 10, phase: seed } };
+      const decoder = new WaveformDecoder({ sampleRate: RATE });
+      const events = [...decoder.push(signalOf("unionpay-debit", number, seed, { hand })), ...decoder.flush()];
+      t.strictSame(told(events), [[`${number} forward ${text}`]]);
+    }
+  }
+});
+
 t.test("a swipe that lacks a part of its sound, or has it twice, is not believed", async (t) => {
   const whole = signalOf("unionpay-debit", 2, 5);
   const bit = ((25.4 / 75) * RATE) / 300;
