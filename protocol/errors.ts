@@ -473,7 +473,7 @@ export class SwipeUncertain extends failure("swipe_uncertain", {
   todo: "Swipe the same card again.",
 }) {}
 
-export class SwipeForeign extends failure("swipe_foreign", {
+export class SwipeNoPaymentCard extends failure("swipe_no_payment_card", {
   what: "A card was read, but it is no payment card.",
   means: "What is on its stripe does not have the form of ISO/IEC 7813 or 4909. Nothing was charged.",
   todo: "Swipe a payment card. If this is one, its stripe was written wrongly: ask its issuer for another.",

@@ -42,8 +42,12 @@ export interface TrackRead {
 /** ISO/IEC 7811-6 has far more on either side of the characters. */
 const ZEROS_BEFORE = 6;
 const ZEROS_AFTER = 3;
-/** Track 2 has 22 zeros before its characters and tracks 1 and 3 have 61 (ISO/IEC 7811-6, 8), or fewer off the card's edge. */
-const ZEROS_OF_TRACK_3 = 30;
+/**
+ * Track 2 has 22 zeros before its characters and tracks 1 and 3 have 61 (ISO/IEC 7811-6, 8), or fewer off the card's edge.
+ * Noise before the edge may look like some more.
+ */
+const ZEROS_OF_TRACK_3 = 42;
+const ZEROS_OF_LONG_TRACK_3 = 30;
 /** All that a stripe holds of track 2: 85.6 mm of 75 bits an inch. */
 const BITS_OF_TRACK_2 = 253;
 /** Shorter ones, sentinels with nothing between them above all, come about by chance in the midst of others. */
@@ -155,8 +159,8 @@ function faintnessOf(strengths: Float64Array, from: number, to: number, cell: nu
  * two digits would pass as a track 3, which has no check digit, and one that a sound input played a part of twice as well.
  */
 function trackOfDigits(data: Uint8Array, zeros: number, bits: number): 2 | 3 | undefined {
-  if (zeros >= ZEROS_OF_TRACK_3 && bits > BITS_OF_TRACK_2) return 3;
-  return data.length < trackFormats[2].maxLength ? 2 : undefined;
+  if (data.length >= trackFormats[2].maxLength) return zeros >= ZEROS_OF_LONG_TRACK_3 ? 3 : undefined;
+  return zeros >= ZEROS_OF_TRACK_3 && bits > BITS_OF_TRACK_2 ? 3 : 2;
 }
 
 function formOf(number: TrackNumber, data: Uint8Array): TrackForm {

@@ -1,7 +1,7 @@
 import {
   SwipeClipped,
-  SwipeForeign,
   SwipeNoCard,
+  SwipeNoPaymentCard,
   SwipeStopped,
   SwipeTooSlow,
   SwipeTooWeak,
@@ -372,7 +372,7 @@ export class WaveformDecoder {
 /** Why none of what was read whole is believed. */
 function whyNotBelieved(ballots: readonly Ballot[]): SwipewireError {
   if (ballots.some(({ read }) => read.form !== "foreign")) return new SwipeUncertain();
-  return ballots.some(({ isForeign }) => isForeign) ? new SwipeForeign() : new SwipeUnreadable();
+  return ballots.some(({ isForeign }) => isForeign) ? new SwipeNoPaymentCard() : new SwipeUnreadable();
 }
 
 /** How many times the power of its quiet stretches a signal's loud ones have. */

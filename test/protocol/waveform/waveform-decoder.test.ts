@@ -307,7 +307,7 @@ t.test("a card of another form is no payment card, however often it is swiped", 
   const data = new TextEncoder().encode(";00417000123456789?");
   for (const seed of [1, 2, 3]) {
     const signal = swipeSignal({ number: 2, data }, clean, new Dice(seed));
-    t.strictSame(told([...decoder.push(signal), ...decoder.flush()]), ["swipe_foreign"]);
+    t.strictSame(told([...decoder.push(signal), ...decoder.flush()]), ["swipe_no_payment_card"]);
   }
 });
 
