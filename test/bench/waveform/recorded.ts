@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { type Recording, readWav } from "@swipewire/protocol/waveform/wav";
 import type { Dice } from "@swipewire/simulator/waveform/dice";
 
-/** Debian packages: people who speak to callers, at 8 kHz, and letters and syllables in 24 languages, mostly at 44.1 kHz. */
+/** Debian packages: people who speak to callers, at 8 kHz, and letters and syllables in 19 languages, mostly at 44.1 kHz. */
 export const SPEECH = [
   ...["en", "es", "fr", "it", "ru"].map((language) => `asterisk-core-sounds-${language}-wav`),
   "klettres-data",
