@@ -200,7 +200,8 @@ export class WaveformDecoder {
       this.#read(this.#seen, events, rose);
       this.#drop(this.#seen - Math.ceil(OVERLAP_SECONDS * this.#rate));
       this.#open(Math.ceil((OVERLAP_SECONDS * this.#rate) / block));
-    } else if (this.#hasFaded()) {
+    } else if (this.#channels === 1 && this.#hasFaded()) {
+      // Of two tracks one may need the search.
       this.#readSure(events);
     }
   }
