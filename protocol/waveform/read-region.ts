@@ -13,11 +13,8 @@ const WIDEST = 1250e-6;
 const WIDTHS = 10;
 /** What a good head makes of a swipe's pulses, less a half for those that overlap, as a share of its time. */
 const LIKELY_SHARE = 1 / 2300;
-/** A hand's common move, and a worn stripe or a jerk. */
-const COMMON: SearchSettings = { jitter: 0.08, follow: 0.25 };
-const JERKY: SearchSettings = { jitter: 0.13, follow: 0.2 };
-/** Filters that are worth the second try, as shares of a bit. */
-const TELLING = { least: 0.15, most: 0.7 };
+/** A hand's common move. */
+const SETTINGS: SearchSettings = { jitter: 0.08, follow: 0.25 };
 /** Filters that are asked before zeros as good as {@link PROMISING} are read on from. */
 const FEWEST_TRIED = 2;
 const PROMISING = 10000;
@@ -162,16 +159,12 @@ function searchThrough(
   for (let n = 0; n < work.length; n++) sums[n + 1] = (sums[n] as number) + (work[n] as number);
   const likelihood = new LikelihoodReader(work, sums, sampleRate, vote, believed, effort);
   const seeds: Seed[] = [];
-  const search = (n: number, settings: SearchSettings) => {
+  for (const [tried, n] of likelyFirst(work, sampleRate).entries()) {
     const width = widthOf(n, sampleRate);
-    searchWidth(work, sums, width, baselineOf(width, sampleRate), settings, (runs) => {
+    searchWidth(work, sums, width, baselineOf(width, sampleRate), (runs) => {
       for (const run of runs) seeds.push(...seedsOf(run));
       vote(`width ${n}`, runs);
     });
-  };
-  const order = likelyFirst(work, sampleRate);
-  for (const [tried, n] of order.entries()) {
-    search(n, COMMON);
     if (!believed() && tried >= FEWEST_TRIED) {
       const promising = seeds.filter(({ worth }) => worth > PROMISING);
       likelihood.read(promising);
@@ -179,14 +172,6 @@ function searchThrough(
     if (believed() || likelihood.left <= 0) break;
   }
   if (!believed()) likelihood.read(seeds);
-  const best = seeds.toSorted((a, b) => b.worth - a.worth)[0];
-  if (!believed() && best) {
-    for (const n of order) {
-      const width = widthOf(n, sampleRate) / best.length;
-      if (believed() || width < TELLING.least || width > TELLING.most) continue;
-      search(n, JERKY);
-    }
-  }
   work.fill(0);
   sums.fill(0);
   return likelihood.left;
@@ -235,13 +220,12 @@ function searchWidth(
   sums: Float64Array,
   width: number,
   baseline: number,
-  settings: SearchSettings,
   vote: (runs: readonly FluxRun[]) => void,
 ): void {
   const { values, step } = matchPulses(signal, sums, width, baseline);
   const candidates = findPeaks(values, step, width);
   const local = heightsAround(candidates, 25 * width);
-  const { runs } = searchPath(candidates, local, width, settings);
+  const { runs } = searchPath(candidates, local, width, SETTINGS);
   vote(runs);
   values.fill(0);
   candidates.places.fill(0);
