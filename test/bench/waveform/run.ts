@@ -13,6 +13,8 @@ import type { Done, Job } from "./worker.ts";
 const SOUND_SECONDS = 60;
 /** Few enough that workers end together, many enough that messages cost nothing. */
 const BATCH = 4;
+/** Seconds in which whoever swiped wants an answer. */
+const SOON = 0.25;
 const PROGRESS_MILLISECONDS = 30_000;
 
 const allSounds = { ...sounds, ...askedSounds };
@@ -151,6 +153,8 @@ export async function waveform(args: readonly string[]): Promise<void> {
     say(`  signal that goes by until the swipe is over: ${within(({ delay }) => delay)}`);
     say(`  CPU time of one core from then on: ${within(({ work }) => work)}`);
     say(`  both: ${within(({ delay, work }) => delay + work)}`);
+    const soon = answered.filter(({ delay, work }) => delay + work <= SOON).length;
+    say(`  both within ${SOON * 1000} ms: ${soon} of ${answered.length}`);
     if (values.picture) {
       writeFileSync(values.picture, asPicture(tallies, tracks, `Swipes read, ${swipes} of each condition and track`));
     }
