@@ -121,7 +121,8 @@ export class Ballots {
           read,
           votes: voters.size,
           ...(evidence && read.form === "iso" && { basis: evidence }),
-          isConfirmable: read.form === "iso" ? faintness >= FLAWED : evidence !== undefined && read.form !== "foreign",
+          isConfirmable:
+            read.form === "iso" ? faintness >= FLAWED : evidence !== undefined && read.form === "iso without Luhn",
           isForeign: evidence !== undefined && read.form === "foreign",
         },
       ];

@@ -52,8 +52,6 @@ export interface RegionTrace {
   residual: number;
   /** Does the run begin and end within the region, with clocking zeros at both ends? */
   ended: boolean;
-  /** How long it is beside what is loud. */
-  share: number;
 }
 
 /** What came of a region. */
@@ -87,7 +85,7 @@ export function readRegion(
 ): RegionRead {
   let left = effort;
   const ballots = new Ballots();
-  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false, share: 0 };
+  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false };
   const readStretch = (from: number, to: number) => {
     const vote: Vote = (voter, runs) => {
       for (const run of runs) {
@@ -118,19 +116,19 @@ export function readRegion(
     tried.push(rest);
     readStretch(rest.from, rest.to);
   }
-  const loud = loudSamples(signal, Math.round(BLOCK_SECONDS * sampleRate));
-  return { ballots, trace: { ...trace, share: (trace.longestRun * trace.cell) / loud } };
+  return { ballots, trace };
 }
 
 /** Filters in the order in which a card's speed makes them likely, of which its time tells. */
 function likelyFirst(signal: Float64Array, sampleRate: number): number[] {
-  const likely = LIKELY_SHARE * loudSamples(signal, Math.round(BLOCK_SECONDS * sampleRate));
+  const likely = LIKELY_SHARE * loudSamples(signal, sampleRate);
   const away = (n: number) => Math.abs(Math.log(widthOf(n, sampleRate) / likely));
   return Array.from({ length: WIDTHS }, (_, n) => n).sort((a, b) => away(a) - away(b));
 }
 
-/** How long the loud part is: all of a signal if it is as loud everywhere. */
-function loudSamples(signal: Float64Array, block: number): number {
+/** How long the loud part is, in samples: all of a signal if it is as loud everywhere. */
+export function loudSamples(signal: Float64Array, sampleRate: number): number {
+  const block = Math.round(BLOCK_SECONDS * sampleRate);
   let sum = 0;
   let squares = 0;
   for (let at = 0; at + block <= signal.length; at += block) {

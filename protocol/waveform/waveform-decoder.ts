@@ -15,7 +15,7 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 import type { Ballot } from "./acceptance.ts";
 import { Activity } from "./activity.ts";
 import type { TrackRead } from "./read-bits.ts";
-import { EVEN_RUN, FEWEST_ONES, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
+import { EVEN_RUN, FEWEST_ONES, loudSamples, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
 import type { ReadBasis, WaveformEvent, WaveformTrack } from "./waveform-event.ts";
 
 /** What comes in. */
@@ -366,7 +366,9 @@ export class WaveformDecoder {
     const seconds = (signals[0]?.length ?? 0) / this.#rate;
     if (best.cell > SLOW_CELL_SECONDS * this.#rate || seconds > SLOW_SECONDS) return new SwipeTooSlow();
     if (peak > 0.5 && atPeak > CLIPPED_SHARE * count) return new SwipeClipped();
-    return best.ended || best.share < WHOLE ? new SwipeUnreadable() : new SwipeStopped();
+    const heard = loudSamples(signals[traces.indexOf(best)] as Float64Array, this.#rate);
+    const isPart = best.longestRun * best.cell < WHOLE * heard;
+    return best.ended || isPart ? new SwipeUnreadable() : new SwipeStopped();
   }
 }
 

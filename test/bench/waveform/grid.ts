@@ -1,6 +1,6 @@
 import type { TrackNumber } from "@swipewire/protocol/readers/reader-frame";
 import { WaveformDecoder } from "@swipewire/protocol/waveform/waveform-decoder";
-import type { WaveformEvent } from "@swipewire/protocol/waveform/waveform-event";
+import type { WaveformEvent, WaveformTrack } from "@swipewire/protocol/waveform/waveform-event";
 import { randomTrack } from "@swipewire/simulator/cards/random-card";
 import { Dice } from "@swipewire/simulator/waveform/dice";
 import { moveHand } from "@swipewire/simulator/waveform/hand";
@@ -55,6 +55,11 @@ function lastFluxChange(number: TrackNumber, data: Uint8Array, { hand, backwards
   return QUIET.before + passed / rate;
 }
 
+/** Is it the track that was on the card? */
+export const isRight = (read: WaveformTrack, track: TrackNumber, data: Uint8Array): boolean =>
+  read.number === track &&
+  read.data.use((bytes) => bytes.length === data.length && bytes.every((byte, n) => byte === data[n]));
+
 /** Swipes one card under a condition; the same seed gives the same swipe. */
 export function tryOne(condition: Condition, track: TrackNumber, seed: number): Outcome {
   const dice = new Dice(seed);
@@ -84,9 +89,7 @@ export function tryOne(condition: Condition, track: TrackNumber, seed: number): 
   for (const event of events) {
     if (event.kind !== "swipe") continue;
     for (const read of event.tracks) {
-      const same =
-        read.number === track &&
-        read.data.use((bytes) => bytes.length === data.length && bytes.every((byte, n) => byte === data[n]));
+      const same = isRight(read, track, data);
       right ||= same;
       if (!same) wrong++;
       read.data.wipe();

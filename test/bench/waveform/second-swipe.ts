@@ -7,6 +7,7 @@ import { Dice } from "@swipewire/simulator/waveform/dice";
 import type { HandMotion } from "@swipewire/simulator/waveform/hand";
 import { stripeOf } from "@swipewire/simulator/waveform/stripe";
 import { type SwipeConditions, stripeSignal } from "@swipewire/simulator/waveform/swipe-signal";
+import { isRight } from "./grid.ts";
 import { asColumns } from "./report.ts";
 
 /** A card that is hard to read and the reader it is swiped through, which stay the same from swipe to swipe. */
@@ -80,9 +81,7 @@ export function swipeAgain(hardship: Hardship, track: TrackNumber, seed: number,
     for (const event of [...decoder.push(signal), ...decoder.flush()]) {
       const [read] = event.kind === "swipe" ? event.tracks : [];
       if (!read) continue;
-      const right =
-        read.number === track &&
-        read.data.use((bytes) => bytes.length === data.length && bytes.every((byte, n) => byte === data[n]));
+      const right = isRight(read, track, data);
       read.data.wipe();
       return { swipes, basis: read.basis, right };
     }
