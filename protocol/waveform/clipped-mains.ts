@@ -195,7 +195,9 @@ function fitHum(
     for (const [part, value] of target.entries()) {
       parts[part] = (parts[part] as number) + share * (value - (parts[part] as number));
     }
-    for (const [n, value] of targetHum.entries()) hum[n] = (hum[n] as number) + share * (value - (hum[n] as number));
+    for (let n = 0; n < hum.length; n++) {
+      hum[n] = (hum[n] as number) + share * ((targetHum[n] as number) - (hum[n] as number));
+    }
     if (fit < WEIGHED_FITS) weigh();
     else if (share === 0) break;
     if (fit === TUNED_FIT) {

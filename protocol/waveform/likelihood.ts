@@ -92,9 +92,11 @@ export class LikelihoodReader {
       if (this.#covered.length >= MOST_SEEDS || this.#isOver()) return;
       if (this.#covered.some(({ from, to }) => seed.at >= from && seed.at < to)) continue;
       const covered = { from: seed.at, to: seed.at };
+      const seen = new SeenFrom(this.#signal, this.#sums, this.#stretch, seed);
       for (const move of MOVES) {
-        if (!this.#isOver()) this.#readFrom(seed, move, covered);
+        if (!this.#isOver()) this.#readFrom(seen, move, covered);
       }
+      seen.wipe();
       this.#covered.push(covered);
     }
   }
@@ -108,33 +110,24 @@ export class LikelihoodReader {
     return this.#left <= 0 || this.#believed();
   }
 
-  #readFrom({ at, length: bit }: Seed, move: PulseSettings, covered: { from: number; to: number }): void {
-    const finest = this.#thin(at, bit, WIDTHS[0] as number);
-    const heights = WIDTHS.map((width) => heightOf(finest.values, finest.place, finest.length, width));
-    finest.values.fill(0);
-    const worthOf = (index: number) => heights[index]?.worth ?? 0;
-    const first = heights.reduce((best, _, index) => (worthOf(index) > worthOf(best) ? index : best), 0);
+  #readFrom(seen: SeenFrom, move: PulseSettings, covered: { from: number; to: number }): void {
     const likelihoods = new Map<number, number>();
-    for (let index = first, best = first; likelihoods.size < MOST_WIDTHS && !this.#isOver(); ) {
-      const height = heights[index]?.height ?? 0;
+    for (let index = seen.likeliest, best = index; likelihoods.size < MOST_WIDTHS && !this.#isOver(); ) {
       const width = WIDTHS[index] as number;
+      const { onward, back, height, by, length, place } = seen.by(index);
       if (height === 0) break;
       const model = { width, ...move };
-      const { values, by, place, length } = this.#thin(at, bit, width);
-      const quiet = noiseOf(values, length, width, Math.max(16, Math.round(this.#stretch / by)));
-      const weights = weightsOf(values, quiet, Math.abs(height), width, length);
-      const onward = followPulses(values, length, place, height, weights, model);
-      const last = values.length - 1;
-      const back = followPulses(values.reverse(), length, last - place, height, weights.reverse(), model);
-      const run = join(back.run, onward.run, last, by);
-      values.fill(0);
-      wipeRun(onward.run);
-      wipeRun(back.run);
+      const last = onward.values.length - 1;
+      const after = followPulses(onward.values, length, place, height, onward.weights, model);
+      const before = followPulses(back.values, length, last - place, height, back.weights, model);
+      const run = join(before.run, after.run, last, by);
+      wipeRun(after.run);
+      wipeRun(before.run);
       covered.from = Math.min(covered.from, run.edges[0] as number);
       covered.to = Math.max(covered.to, run.edges[run.bits.length] as number);
-      this.#left -= onward.compared + back.compared;
+      this.#left -= after.compared + before.compared;
       this.#vote(`pulses ${width}`, [run]);
-      likelihoods.set(index, onward.likelihood + back.likelihood);
+      likelihoods.set(index, after.likelihood + before.likelihood);
       // Onward from the likeliest width to the one beside it that was not tried.
       if ((likelihoods.get(index) as number) > (likelihoods.get(best) as number)) best = index;
       const next = [best + 1, best - 1].find((other) => other in WIDTHS && !likelihoods.has(other));
@@ -142,9 +135,66 @@ export class LikelihoodReader {
       index = next;
     }
   }
+}
 
-  /** The signal in as few samples as tell pulses of a width from one another, with a seed's place and length in them. */
-  #thin(at: number, bit: number, width: number) {
+/** A signal as it is compared with pulses, in the order of time or against it. */
+interface Seen {
+  readonly values: Float64Array;
+  /** One over the variance of what no pulse explains. */
+  readonly weights: Float64Array;
+}
+
+/** The signal as one seed lets it be seen: for pulses of each width in as few samples as tell them from one another. */
+class SeenFrom {
+  /** Index of the width that explains most of the seed's zeros. */
+  readonly likeliest: number;
+  readonly #signal: Float64Array;
+  readonly #sums: Float64Array;
+  readonly #stretch: number;
+  readonly #seed: Seed;
+  readonly #heights: readonly number[];
+  readonly #known = new Map<number, ReturnType<SeenFrom["by"]>>();
+
+  constructor(signal: Float64Array, sums: Float64Array, stretch: number, seed: Seed) {
+    this.#signal = signal;
+    this.#sums = sums;
+    this.#stretch = stretch;
+    this.#seed = seed;
+    const { values, place, length } = this.#thin(WIDTHS[0] as number);
+    const fits = WIDTHS.map((width) => heightOf(values, place, length, width));
+    values.fill(0);
+    this.#heights = fits.map(({ height }) => height);
+    this.likeliest = fits.reduce((best, { worth }, index) => (worth > (fits[best]?.worth ?? 0) ? index : best), 0);
+  }
+
+  /** For the width of an index: its samples, one of `by` of the signal's; the seed's place, and its bit's length, in them. */
+  by(index: number): {
+    onward: Seen;
+    back: Seen;
+    height: number;
+    by: number;
+    place: number;
+    length: number;
+  } {
+    const known = this.#known.get(index);
+    if (known) return known;
+    const width = WIDTHS[index] as number;
+    const height = this.#heights[index] as number;
+    const { values, by, place, length } = this.#thin(width);
+    const quiet = noiseOf(values, length, width, Math.max(16, Math.round(this.#stretch / by)));
+    const weights = weightsOf(values, quiet, Math.abs(height), width, length);
+    const back = { values: values.toReversed(), weights: weights.toReversed() };
+    const seen = { onward: { values, weights }, back, height, by, place, length };
+    this.#known.set(index, seen);
+    return seen;
+  }
+
+  wipe(): void {
+    for (const { onward, back } of this.#known.values()) for (const { values } of [onward, back]) values.fill(0);
+  }
+
+  #thin(width: number) {
+    const { at, length: bit } = this.#seed;
     const by = Math.max(1, Math.floor(Math.min((bit * width) / SAMPLES_OF_PULSE, bit / SAMPLES_OF_BIT)));
     const values = thinned(this.#signal, this.#sums, by, BASELINE_BITS * bit);
     return { values, by, place: (at - (by - 1) / 2) / by, length: bit / by };
@@ -154,12 +204,14 @@ export class LikelihoodReader {
 /** One sample of `by`, less the mean around it. */
 function thinned(signal: Float64Array, sums: Float64Array, by: number, baseline: number): Float64Array {
   const half = Math.round(baseline / 2);
-  return Float64Array.from({ length: Math.floor(signal.length / by) }, (_, n) => {
+  const few = new Float64Array(Math.floor(signal.length / by));
+  for (let n = 0; n < few.length; n++) {
     const low = Math.max(0, n * by - half);
     const high = Math.min(signal.length, n * by + half + 1);
     const mean = ((sums[high] as number) - (sums[low] as number)) / (high - low);
-    return ((sums[(n + 1) * by] as number) - (sums[n * by] as number)) / by - mean;
-  });
+    few[n] = ((sums[(n + 1) * by] as number) - (sums[n * by] as number)) / by - mean;
+  }
+  return few;
 }
 
 /**
