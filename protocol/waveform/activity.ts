@@ -19,6 +19,8 @@ const SMALLEST_RISE = 2;
 const FALL = 3;
 const SMALLEST_FALL = 1.5;
 const FADING = 6;
+/** What goes on is so much louder than the quiet before it ever was: a few seconds do not show all that it reaches. */
+const QUIET_STRAYS = 1.2;
 /** Of the spread that noise has over long, so much is in a group: the lower quartile of groups is below, and blocks overlap. */
 const SPREAD_SEEN = 0.5;
 /** Fewer groups may be those of a swipe; and groups after which they are looked at again. */
@@ -74,9 +76,12 @@ export class Activity {
   readonly #energies: Float64Array;
   readonly #work: Float64Array;
   readonly #before = new Float64Array(OCTAVES);
-  /** Least means of each {@link GROUP} of blocks, in a ring as well. */
+  /** Least means of each {@link GROUP} of blocks, in a ring as well; the least of all. */
   readonly #leastOf: Float64Array;
   readonly #floor = new Float64Array(OCTAVES);
+  /** The same of what the quiet reaches at most, as means of {@link SMOOTHED} blocks. */
+  readonly #mostOf: Float64Array;
+  readonly #most = new Float64Array(OCTAVES);
   /** The mean of the last {@link SMOOTHED} blocks, by octave; its sum over the group so far, and that of its squares. */
   readonly #newest = new Float64Array(OCTAVES);
   readonly #sums = new Float64Array(OCTAVES);
@@ -106,6 +111,7 @@ export class Activity {
     this.#work = new Float64Array(this.block);
     this.#leastOf = new Float64Array((this.#memory / GROUP) * OCTAVES).fill(Number.POSITIVE_INFINITY);
     this.#floor.fill(Number.POSITIVE_INFINITY);
+    this.#mostOf = new Float64Array(this.#leastOf.length);
     this.#means = new Float64Array(this.#leastOf.length);
     this.#spreads = new Float64Array(this.#leastOf.length);
   }
@@ -135,7 +141,8 @@ export class Activity {
     const group = Math.floor(((this.#count - SMOOTHED) % this.#memory) / GROUP) * OCTAVES;
     if ((this.#count - SMOOTHED) % GROUP === 0) {
       this.#leastOf.fill(Number.POSITIVE_INFINITY, group, group + OCTAVES);
-      this.#findFloor();
+      this.#mostOf.fill(0, group, group + OCTAVES);
+      this.#findFloorAndMost();
       if (this.#count > SMOOTHED) this.#findReach();
     }
     for (let octave = 0; octave < this.#octaves.length; octave++) {
@@ -151,7 +158,13 @@ export class Activity {
       return;
     }
     for (const [octave, { averaged }] of this.#octaves.entries()) {
-      if (averaged > this.#count) continue;
+      // Blocks of what was heard are not quiet, nor are those in which something may be about to begin.
+      if (this.quietFor >= 2 * SMOOTHED) {
+        const before = this.#meanOf(octave, SMOOTHED, SMOOTHED);
+        this.#mostOf[group + octave] = Math.max(this.#mostOf[group + octave] as number, before);
+        this.#most[octave] = Math.max(this.#most[octave] as number, before);
+      }
+      if (averaged > this.quietFor) continue;
       const mean = this.#mean(octave, 0, averaged);
       this.#leastOf[group + octave] = Math.min(this.#leastOf[group + octave] as number, mean);
       this.#floor[octave] = Math.min(this.#floor[octave] as number, mean);
@@ -184,7 +197,9 @@ export class Activity {
     const over = this.#over[measure];
     const reach = this.#reach[measure];
     for (let octave = 0; octave < this.#octaves.length; octave++) {
-      const most = (this.#floor[octave] as number) * Math.max(over[octave] as number, reach[octave] as number);
+      const floor = this.#floor[octave] as number;
+      let most = floor * Math.max(over[octave] as number, reach[octave] as number);
+      if (goesOn) most = Math.max(most, QUIET_STRAYS * (this.#most[octave] as number));
       if (this.#mean(octave, back, blocks) > most + SILENCE / OCTAVES) return true;
     }
     return false;
@@ -210,10 +225,12 @@ export class Activity {
     return count > 0 ? sum / count : 0;
   }
 
-  #findFloor(): void {
+  #findFloorAndMost(): void {
     this.#floor.fill(Number.POSITIVE_INFINITY);
+    this.#most.fill(0);
     for (let at = 0; at < this.#leastOf.length; at++) {
       const octave = at % OCTAVES;
+      this.#most[octave] = Math.max(this.#most[octave] as number, this.#mostOf[at] as number);
       this.#floor[octave] = Math.min(this.#floor[octave] as number, this.#leastOf[at] as number);
     }
   }
