@@ -29,7 +29,7 @@ export interface WaveformInputFormat {
 }
 
 const RATES = { min: 8000, max: 192_000 };
-/** Noise ahead of a swipe that is kept with it: what is noise is measured there. */
+/** Noise ahead of a swipe that is kept with it, and behind it at most: what is noise is measured there. */
 const LEAD_SECONDS = 0.15;
 /** Quiet for so long, a swipe is over. */
 const QUIET_SECONDS = 0.045;
@@ -42,6 +42,9 @@ const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
 /** Until the first quiet stretch is known for sure, a stream that begins in the midst of something is waited for. */
 const FIRST_SECONDS = 2.2;
+/** What rose sooner may have risen over a swipe that the stream began in; it is read again whenever it is so much longer. */
+const SURE_SECONDS = 0.07;
+const LONGER = 1.25;
 /** Comparisons of samples for one answer: of what can be read, nearly all is with a part of them. */
 const EFFORT = 7e5;
 /** A first swipe waits so long for a second one that agrees. */
@@ -97,6 +100,8 @@ export class WaveformDecoder {
   #loudest = 0;
   #fadedFor = 0;
   #isFirst = true;
+  /** How long it was when it was read last, in samples. */
+  #triedAt = 0;
   #reportedTo = 0;
   #failedTo = Number.NEGATIVE_INFINITY;
   #waiting: Waiting[] = [];
@@ -188,13 +193,15 @@ export class WaveformDecoder {
     const quietFor = Math.min(age, ...this.#activity.map((activity) => activity.quietFor * block));
     const quiet = quietFor > QUIET_SECONDS * this.#rate;
     const rose = !this.#isFirst || this.#rose || (quiet && this.#wasHot());
-    const isOver = quiet && (rose || age > FIRST_SECONDS * this.#rate);
-    if (isOver) {
-      this.#isFirst = false;
+    const isKnown = age > FIRST_SECONDS * this.#rate;
+    const mayGoOn = this.#isFirst && !isKnown && (!this.#rose || this.#roseAt * block < SURE_SECONDS * this.#rate);
+    if (quiet && rose && mayGoOn) {
+      this.#readAgain(age, quietFor, events);
+    } else if (quiet && (rose || isKnown)) {
       // What a stream begins with is steady noise, as is known by now, and long to read.
-      if (rose) this.#read(this.#seen, events, rose);
-      this.#openedAt = undefined;
-      this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
+      const end = this.#seen - Math.max(0, quietFor - Math.ceil(LEAD_SECONDS * this.#rate));
+      if (rose) this.#read(end, events, rose);
+      this.#close();
     } else if (age > LONGEST_SECONDS * this.#rate) {
       this.#isFirst = false;
       this.#read(this.#seen, events, rose);
@@ -204,6 +211,22 @@ export class WaveformDecoder {
       // Of two tracks one may need the search.
       this.#readSure(events);
     }
+  }
+
+  #close(): void {
+    this.#isFirst = false;
+    this.#openedAt = undefined;
+    this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
+  }
+
+  /** What may be the whole of what the stream began with; ages in samples. */
+  #readAgain(age: number, quietFor: number, events: WaveformEvent[]): void {
+    const wasLoud = age - quietFor > this.#triedAt;
+    if (!wasLoud && age < LONGER * this.#triedAt) return;
+    this.#triedAt = age;
+    const told = events.length;
+    this.#read(this.#seen, events, false);
+    if (events.length > told) this.#close();
   }
 
   /** Something began so many blocks ago. */

@@ -103,6 +103,30 @@ t.test("out of noise, hum or clipping a swipe is answered within 100 ms, and not
   }
 });
 
+t.test("a stream may begin just before a swipe, whose loud begin is no quiet", async (t) => {
+  for (const change of [1 / 5, 3, 5]) {
+    for (const before of [0, 0.01, 0.03]) {
+      const signal = signalOf("unionpay-debit", 2, 7, { hand: { speed: 30, change }, before });
+      const decoder = new WaveformDecoder({ sampleRate: RATE });
+      const events = [...decoder.push(signal), ...decoder.flush()];
+      t.strictSame(told(events), [[`2 forward ${TRACK_2}`]], `${change} times, ${before} s`);
+    }
+  }
+});
+
+t.test("what a stream begins in is told when it has gone on for long enough, if it is no swipe", async (t) => {
+  const part = signalOf("unionpay-debit", 2, 7, { hand: { speed: 30, change: 1 / 5 }, before: 0 }).subarray(
+    0,
+    RATE / 10,
+  );
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  const events = decoder.push(part);
+  for (let second = 0; second < 3; second++) events.push(...decoder.push(swipeNoise(1)));
+  t.strictSame(told(events), ["swipe_stopped"]);
+  const next = [...decoder.push(signalOf("unionpay-debit", 2, 8)), ...decoder.flush()];
+  t.strictSame(told(next), [[`2 forward ${TRACK_2}`]]);
+});
+
 t.test("a swipe that fades into the noise as the hand slows down is one", async (t) => {
   const changes = {
     hand: { speed: 10, change: 0.25 },
