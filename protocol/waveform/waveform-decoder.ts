@@ -34,9 +34,7 @@ const LEAD_SECONDS = 0.15;
 /** Quiet for so long, a swipe is over. */
 const QUIET_SECONDS = 0.045;
 /** Quieter than this share of the loudest for as long, it may be over though something else sounds on: hands stop or go. */
-const FADED = 0.01;
-/** What sounded for so long before a swipe may be another one, which only a search can read. */
-const UNREAD_SECONDS = 0.06;
+const FADED = 0.03;
 /** No swipe takes longer. What does is read in pieces that overlap by {@link OVERLAP_SECONDS}. */
 const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
@@ -207,9 +205,10 @@ export class WaveformDecoder {
       this.#read(this.#seen, events, rose);
       this.#drop(this.#seen - Math.ceil(OVERLAP_SECONDS * this.#rate));
       this.#open(Math.ceil((OVERLAP_SECONDS * this.#rate) / block));
-    } else if (this.#channels === 1 && this.#hasFaded()) {
-      // Of two tracks one may need the search.
-      this.#readSure(events);
+    } else if (this.#hasFaded() && this.#isSure()) {
+      this.#read(this.#seen, events, false);
+      this.#drop(this.#reportedTo - this.#origin);
+      this.#open(Math.ceil(this.#seen / block));
     }
   }
 
@@ -245,14 +244,17 @@ export class WaveformDecoder {
     return this.#fadedFor === Math.ceil((QUIET_SECONDS * this.#rate) / this.#block);
   }
 
-  /** A swipe that it began with, and that is sure without a search, is told though it sounds on. */
-  #readSure(events: WaveformEvent[]): void {
-    const told = events.length;
-    const before = this.#seen - (this.#blocks - this.#roseAt) * this.#block + UNREAD_SECONDS * this.#rate;
-    this.#read(this.#seen, events, false, { effort: 0, before });
-    if (events.length === told) return;
-    this.#drop(this.#reportedTo - this.#origin);
-    this.#open(Math.ceil(this.#seen / this.#block));
+  /** Is there a swipe that is believed without a search, though it sounds on? */
+  #isSure(): boolean {
+    let isSure = false;
+    for (const signal of this.#signals(this.#seen)) {
+      const { ballots } = readRegion(signal, this.#rate, 0);
+      const counted = ballots.count();
+      isSure ||= counted.some(({ read, basis }) => basis && this.#origin + read.start >= this.#reportedTo);
+      ballots.wipeOthers([]);
+      signal.fill(0);
+    }
+    return isSure;
   }
 
   /** Now that a quiet stretch is known: was there anything above it since the stream began? */
@@ -276,18 +278,22 @@ export class WaveformDecoder {
     this.#origin += frame;
   }
 
-  /** @param only what can be read with less effort, began before a frame, and is believed by itself */
-  #read(to: number, events: WaveformEvent[], rose: boolean, only?: { effort: number; before: number }): void {
-    const { effort, before } = only ?? { effort: EFFORT, before: to };
-    const found: { channel: number; ballot: Ballot }[] = [];
-    const traces: RegionTrace[] = [];
-    const signals = Array.from({ length: this.#channels }, (_, channel) => {
+  /** Each channel's part of the buffer's first frames. */
+  #signals(to: number): Float64Array[] {
+    return Array.from({ length: this.#channels }, (_, channel) => {
       const signal = new Float64Array(to);
       for (let n = 0; n < to; n++) signal[n] = this.#buffer[n * this.#channels + channel] as number;
       return signal;
     });
+  }
+
+  /** @param rose above the quiet, so that it is told why nothing can be read */
+  #read(to: number, events: WaveformEvent[], rose: boolean): void {
+    const found: { channel: number; ballot: Ballot }[] = [];
+    const traces: RegionTrace[] = [];
+    const signals = this.#signals(to);
     for (const [channel, signal] of signals.entries()) {
-      const { ballots, trace } = readRegion(signal, this.#rate, effort / this.#channels, (...seen) =>
+      const { ballots, trace } = readRegion(signal, this.#rate, EFFORT / this.#channels, (...seen) =>
         this.#observe?.(channel, this.#origin, ...seen),
       );
       traces.push(trace);
@@ -296,7 +302,7 @@ export class WaveformDecoder {
       for (const ballot of counted) {
         // What lies in the overlap of two pieces was told with the first.
         const isNew = this.#origin + ballot.read.start >= this.#reportedTo;
-        if (isNew && ballot.read.start < before && (!only || ballot.basis)) found.push({ channel, ballot });
+        if (isNew) found.push({ channel, ballot });
         else ballot.read.data.fill(0);
       }
     }

@@ -291,6 +291,24 @@ t.test("a swipe is told at once though noise sounds on after it, and of the nois
   t.strictSame(told([...decoder.push(behind.subarray(soon)), ...decoder.flush()]), []);
 });
 
+t.test("a swipe is told at once though the quiet became louder before it, on one channel and on two", async (t) => {
+  const dice = new Dice(6);
+  const noise = (seconds: number, level: number) =>
+    Float32Array.from({ length: seconds * RATE }, () => level * dice.gauss());
+  const around = { before: 0, after: 0.12, line: { snr: 35, gain: 0.5 } };
+  const first = signalOf("unionpay-debit", 1, 5, around);
+  const second = signalOf("unionpay-debit", 2, 5, around);
+  for (const loud of [0.006, 0.2]) {
+    const before = () => [noise(1, 0.0005), noise(0.3, loud), noise(0.2, 0.006)];
+    const mono = new WaveformDecoder({ sampleRate: RATE });
+    const heard = [...before(), second].flatMap((part) => mono.push(part));
+    t.strictSame(told(heard).at(-1), [`2 forward ${TRACK_2}`]);
+    const stereo = new WaveformDecoder({ sampleRate: RATE, channels: 2 });
+    for (const part of before()) stereo.push(interleave(part, part));
+    t.strictSame(told(stereo.push(interleave(first, second))), [[`1 forward ${TRACK_1}`, `2 forward ${TRACK_2}`]]);
+  }
+});
+
 t.test("a card whose number fails the Luhn check is believed at its second swipe", async (t) => {
   const decoder = new WaveformDecoder({ sampleRate: RATE });
   const swipe = (seed: number) => told([...decoder.push(signalOf("magtek-sample", 2, seed)), ...decoder.flush()]);
