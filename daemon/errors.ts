@@ -119,6 +119,12 @@ export class AudioInputSilent extends failure("audio_input_silent", {
   todo: "Unmute it (`alsamixer`, key F4, or `pactl set-source-mute <source> 0`).",
 }) {}
 
+export class AudioInputStrange extends failure("audio_input_strange", {
+  what: "A sound input brings one sound after another that is no card.",
+  means: "It may be a microphone, or the head's cable picks up what runs beside it. Cards are still read.",
+  todo: "Look whether the configured source is the one that the head is plugged into (`arecord -L`, `pactl list sources`).",
+}) {}
+
 // The terminal's session.
 
 export class SessionCommandOutOfStep extends failure("session_command_out_of_step", {

@@ -48,6 +48,8 @@ export interface IntakeOptions {
 const NO_READER: ReaderPresence = { connected: false };
 /** Readers that were here once are remembered for people to see; not without end. */
 const MOST_REMEMBERED = 32;
+/** Misread one after another, each is a warning; beyond, as of a microphone taken for a reader, whenever they doubled. */
+const MOST_IN_A_ROW = 16;
 
 /** Takes frames from all transports, makes swipes of them, and keeps how each reader stands. */
 export class FrameIntake {
@@ -57,6 +59,8 @@ export class FrameIntake {
   /** By name. */
   readonly #known = new Map<string, ReaderStatus>();
   readonly #dropped = new Map<string, number>();
+  /** Misread since a swipe, by reader. */
+  readonly #inARow = new WeakMap<ReaderTransport, number>();
   #presence = NO_READER;
 
   constructor(options: IntakeOptions) {
@@ -180,6 +184,7 @@ export class FrameIntake {
     } finally {
       bytes.fill(0);
     }
+    this.#inARow.delete(transport);
     // By whom, and nothing of the card.
     this.#logger.info({ reader: transport.name, family: transport.codec.family }, "swipe read");
     listener.swiped(swipe);
@@ -189,7 +194,11 @@ export class FrameIntake {
   #misread(transport: ReaderTransport, failure: SwipewireError, listener: IntakeListener): void {
     const count = (this.#dropped.get(failure.code) ?? 0) + 1;
     this.#dropped.set(failure.code, count);
-    this.#logger.warn({ reader: transport.name, code: failure.code, dropped: count }, failure.message);
+    const inARow = (this.#inARow.get(transport) ?? 0) + 1;
+    this.#inARow.set(transport, inARow);
+    const isTold = inARow <= MOST_IN_A_ROW || Number.isInteger(Math.log2(inARow));
+    const facts = { reader: transport.name, code: failure.code, dropped: count, inARow };
+    this.#logger[isTold ? "warn" : "debug"](facts, failure.message);
     listener.misread(failure);
   }
 }

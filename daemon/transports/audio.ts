@@ -5,6 +5,7 @@ import type { StreamEvent } from "@swipewire/protocol/readers/frame-stream";
 import type { FixedFamily } from "@swipewire/protocol/readers/reader-frame";
 import type { Clock } from "@swipewire/protocol/time";
 import type { Baud } from "@swipewire/protocol/waveform/modem/modem-line";
+import { AudioInputStrange } from "../errors.ts";
 import { type AudioInput, isInputPresent, openCapture } from "./audio-capture.ts";
 import { HeadReader } from "./audio-head.ts";
 import { ModemHost } from "./audio-host.ts";
@@ -26,7 +27,7 @@ export interface AudioOptions extends AudioInput {
   readonly family?: FixedFamily;
   /** Records; by `arecord` unless given. */
   readonly record?: typeof openCapture;
-  /** Hears of a gain that is set badly. */
+  /** Hears of a gain that is set badly, and of an input that seems to be another one. */
   readonly warn: (failure: SwipewireError) => void;
   readonly clock: Clock;
   readonly random: Random;
@@ -34,6 +35,8 @@ export interface AudioOptions extends AudioInput {
 
 /** Hz. The lowest that the power tone goes with. */
 const OUTPUT_RATE = 44_100;
+/** One after another that are no cards: nobody swipes so often in vain. */
+const STRANGE = 24;
 
 /**
  * A bare head, or a reader with the framed modem, on a sound input. The input counts as a connected reader while it gives
@@ -82,6 +85,8 @@ class SampledFrames implements ReportFrames {
   readonly #host: ModemEar | undefined;
   #reader: SoundReader | undefined;
   #level: InputLevel | undefined;
+  /** Sounds that were no card, since one was. */
+  #strange = 0;
   /** Bytes of a frame of samples that was cut. */
   #rest = new Uint8Array();
 
@@ -129,7 +134,12 @@ class SampledFrames implements ReportFrames {
   }
 
   #judged(heard: readonly Heard[]): StreamEvent[] {
-    for (const { start, end, tellsGain } of heard) if (tellsGain) this.#level?.judge(start, end);
+    for (const { event, start, end, tellsGain } of heard) {
+      if (tellsGain) this.#level?.judge(start, end);
+      this.#strange = event.failure ? this.#strange + 1 : 0;
+      const { name, warn } = this.#options;
+      if (this.#strange === STRANGE) warn(new AudioInputStrange({ detail: name }));
+    }
     return heard.map(({ event }) => event);
   }
 }

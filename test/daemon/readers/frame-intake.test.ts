@@ -159,3 +159,18 @@ t.test("logs codes and counts, and nothing that was on a card", async (t) => {
   t.ok(log.lines().some((line) => line["dropped"] === 1 && typeof line["code"] === "string"));
   for (const secret of [PAN, TRACK_1, TRACK_2]) t.strictSame(findSecret(Buffer.from(log.text()), secret), []);
 });
+
+t.test("what is no swipe again and again is a warning each time at first, then whenever it doubled", async (t) => {
+  const { deliver, log, failures } = begin("ascii");
+  const warnings = () =>
+    log
+      .lines()
+      .filter((line) => line["level"] === 40)
+      .map((line) => line["inARow"]);
+  for (let n = 0; n < 70; n++) deliver(bytesOf(";E?\r"));
+  t.equal(failures.length, 70, "whoever waits for a swipe hears of each");
+  t.strictSame(warnings(), [...Array.from({ length: 16 }, (_, n) => n + 1), 32, 64]);
+  deliver(asciiFrame());
+  deliver(bytesOf(";E?\r"));
+  t.equal(warnings().at(-1), 1);
+});

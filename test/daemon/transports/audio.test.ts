@@ -290,3 +290,14 @@ t.test("an input that is muted is told", async (t) => {
   const { until } = opened(t);
   t.strictSame(await until(2), ["connected", "warned: A sound input gives nothing at all, not even noise. (jack)"]);
 });
+
+t.test("an input that brings sounds and no card is told once", async (t) => {
+  const dice = new Dice(9);
+  const bang = Float32Array.from({ length: RATE }, (_, n) => (n < 0.9 * RATE ? 0.001 : 0.2) * dice.gauss());
+  recorder({ samples: recorded(...Array.from({ length: 30 }, () => bang), swiped()) });
+  const events = (await opened(t).until(32)).slice(1);
+  const strange = "warned: A sound input brings one sound after another that is no card. (jack)";
+  t.equal(events.indexOf(strange), 23, "with the 24th");
+  t.equal(events.lastIndexOf(strange), 23);
+  t.equal(events.at(-1), `frame: ${TRACK_2}\r`);
+});
