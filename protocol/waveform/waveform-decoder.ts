@@ -196,9 +196,9 @@ export class WaveformDecoder {
     if (quiet && rose && mayGoOn) {
       this.#readAgain(age, quietFor, events);
     } else if (quiet && (rose || isKnown)) {
+      const behind = Math.max(0, quietFor - Math.ceil(LEAD_SECONDS * this.#rate));
       // What a stream begins with is steady noise, as is known by now, and long to read.
-      const end = this.#seen - Math.max(0, quietFor - Math.ceil(LEAD_SECONDS * this.#rate));
-      if (rose) this.#read(end, events, rose);
+      if (rose) this.#read(this.#seen - behind, events, rose);
       this.#close();
     } else if (age > LONGEST_SECONDS * this.#rate) {
       this.#isFirst = false;
