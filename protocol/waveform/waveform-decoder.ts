@@ -322,7 +322,7 @@ export class WaveformDecoder {
         end = Math.max(end, found[behind++]?.ballot.read.end ?? 0);
       }
       events.push(this.#decide(found.slice(first, behind), end));
-      this.#reportedTo = this.#origin + end;
+      this.#reportedTo = Math.ceil(this.#origin + end);
       this.#failedTo = this.#reportedTo;
       first = behind;
     }

@@ -264,6 +264,17 @@ t.test("two swipes close together are two", async (t) => {
   ]);
 });
 
+t.test("of many swipes in one stream none is missed, whatever sounds on after each", async (t) => {
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  const dice = new Dice(3);
+  for (let n = 0; n < 24; n++) {
+    const hand = { speed: dice.betweenOctaves(15, 80) };
+    const swipe = signalOf("unionpay-debit", 2, n, { hand, before: dice.between(0.3, 1), after: 0 });
+    const behind = swipeNoise(0.12, n % 2 === 0 ? 0.002 : 0.01);
+    t.strictSame(told([...decoder.push(swipe), ...decoder.push(behind)]), [[`2 forward ${TRACK_2}`]], `swipe ${n}`);
+  }
+});
+
 t.test("of two swipes close together the harder one is read as well", async (t) => {
   const harder = { blurred: { head: { pulseWidth: 0.15 } }, noisy: { line: { snr: 6 } } };
   for (const [name, changes] of Object.entries(harder)) {
