@@ -21,6 +21,9 @@ const SMALLEST_FALL = 1.5;
 const FADING = 6;
 /** What goes on is so much louder than the quiet before it ever was: a few seconds do not show all that it reaches. */
 const QUIET_STRAYS = 1.2;
+/** What fell by more than noise does, as a mean of so many blocks before so many that are not as loud, has ended. */
+const FALLEN_FROM = 6;
+const FALLEN_FOR = 4;
 /** Of the spread that noise has over long, so much is in a group: the lower quartile of groups is below, and blocks overlap. */
 const SPREAD_SEEN = 0.5;
 /** Fewer groups may be those of a swipe; and groups after which they are looked at again. */
@@ -179,6 +182,18 @@ export class Activity {
   /** Blocks since something was heard. */
   get quietFor(): number {
     return this.#count - this.#loudAt;
+  }
+
+  /** Has something just ended, though it or something else may sound on? In any octave, whatever the quiet is. */
+  get hasFallen(): boolean {
+    const since = FALLEN_FOR + SMOOTHED - 1;
+    if (this.#count < since + FALLEN_FROM) return false;
+    return this.#octaves.some(({ rise }, octave) => {
+      const before = this.#meanOf(octave, since, FALLEN_FROM) / rise;
+      if (before <= SILENCE) return false;
+      for (let back = 0; back < FALLEN_FOR; back++) if (this.#meanOf(octave, back, SMOOTHED) > before) return false;
+      return true;
+    });
   }
 
   /** Is there less than a converter's own noise? */

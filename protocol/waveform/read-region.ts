@@ -48,6 +48,8 @@ export interface RegionTrace {
   ones: number;
   /** Mean length of its bits, in samples. */
   cell: number;
+  /** Where it ends, in samples of the region. */
+  end: number;
   /** How unevenly they come, as a share of a bit. */
   residual: number;
   /** Does the run begin and end within the region, with clocking zeros at both ends? */
@@ -85,7 +87,7 @@ export function readRegion(
 ): RegionRead {
   let left = effort;
   const ballots = new Ballots();
-  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, residual: 1, ended: false };
+  const trace: RegionTrace = { longestRun: 0, ones: 0, cell: 0, end: 0, residual: 1, ended: false };
   const readStretch = (from: number, to: number) => {
     const vote: Vote = (voter, runs) => {
       for (const run of runs) {
@@ -292,6 +294,7 @@ function note(run: FluxRun, trace: RegionTrace): void {
   trace.longestRun = bits.length;
   trace.ones = ones;
   trace.cell = ((edges[bits.length] as number) - (edges[0] as number)) / bits.length;
+  trace.end = edges[bits.length] as number;
   trace.residual = residual;
   const zerosAt = (from: number) => !bits.subarray(from, from + 6).includes(1);
   trace.ended = zerosAt(0) && zerosAt(bits.length - 6);

@@ -33,8 +33,8 @@ const RATES = { min: 8000, max: 192_000 };
 const LEAD_SECONDS = 0.15;
 /** Quiet for so long, a swipe is over. */
 const QUIET_SECONDS = 0.045;
-/** Quieter than this share of the loudest for as long, it may be over though something else sounds on: hands stop or go. */
-const FADED = 0.03;
+/** Where something sounds on, a swipe may be over that ended this long ago; and as long nothing else is looked for. */
+const JUST_SECONDS = 0.1;
 /** No swipe takes longer. What does is read in pieces that overlap by {@link OVERLAP_SECONDS}. */
 const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
@@ -94,9 +94,8 @@ export class WaveformDecoder {
   /** Since it began, was it above a quiet stretch that is known? And from which block on. */
   #rose = false;
   #roseAt = 0;
-  /** The loudest since it began, and for how many blocks it has been quiet beside that. */
-  #loudest = 0;
-  #fadedFor = 0;
+  /** The block in which something fell last. */
+  #fellAt = 0;
   #isFirst = true;
   /** How long it was when it was read last, in samples. */
   #triedAt = 0;
@@ -205,8 +204,10 @@ export class WaveformDecoder {
       this.#read(this.#seen, events, rose);
       this.#drop(this.#seen - Math.ceil(OVERLAP_SECONDS * this.#rate));
       this.#open(Math.ceil((OVERLAP_SECONDS * this.#rate) / block));
-    } else if (this.#hasFaded() && this.#isSure()) {
+    } else if (this.#hasFallen() && this.#isPromising()) {
+      const told = events.length;
       this.#read(this.#seen, events, false);
+      if (events.length === told) return;
       this.#drop(this.#reportedTo - this.#origin);
       this.#open(Math.ceil(this.#seen / block));
     }
@@ -232,29 +233,29 @@ export class WaveformDecoder {
   #open(blocks: number): void {
     this.#openedAt = this.#blocks - blocks;
     this.#roseAt = this.#openedAt;
-    this.#loudest = 0;
-    this.#fadedFor = 0;
   }
 
-  /** Told once each time it fades. */
-  #hasFaded(): boolean {
-    const level = Math.max(...this.#activity.map((activity) => activity.level));
-    this.#loudest = Math.max(this.#loudest, level);
-    this.#fadedFor = level < FADED * this.#loudest ? this.#fadedFor + 1 : 0;
-    return this.#fadedFor === Math.ceil((QUIET_SECONDS * this.#rate) / this.#block);
+  /** Told once each time. */
+  #hasFallen(): boolean {
+    const isNew = (this.#blocks - this.#fellAt) * this.#block > JUST_SECONDS * this.#rate;
+    if (!isNew || !this.#activity.some(({ hasFallen }) => hasFallen)) return false;
+    this.#fellAt = this.#blocks;
+    return true;
   }
 
-  /** Is there a swipe that is believed without a search, though it sounds on? */
-  #isSure(): boolean {
-    let isSure = false;
+  /** Is there a swipe that is believed without a search, or did what looks like one just end? */
+  #isPromising(): boolean {
+    let isPromising = false;
     for (const signal of this.#signals(this.#seen)) {
-      const { ballots } = readRegion(signal, this.#rate, 0);
+      const { ballots, trace } = readRegion(signal, this.#rate, 0);
       const counted = ballots.count();
-      isSure ||= counted.some(({ read, basis }) => basis && this.#origin + read.start >= this.#reportedTo);
+      const isSure = counted.some(({ read, basis }) => basis && this.#origin + read.start >= this.#reportedTo);
+      const hasEnded = trace.end > this.#seen - 2 * JUST_SECONDS * this.#rate;
+      isPromising ||= isSure || (isCard(trace) && hasEnded);
       ballots.wipeOthers([]);
       signal.fill(0);
     }
-    return isSure;
+    return isPromising;
   }
 
   /** Now that a quiet stretch is known: was there anything above it since the stream began? */
@@ -389,9 +390,7 @@ export class WaveformDecoder {
     const loudness = Math.max(...signals.map((signal) => overQuiet(signal, this.#rate)));
     if (peak < WEAK_PEAK || loudness < AUDIBLE) return new SwipeTooWeak();
     const best = traces.reduce((a, b) => (b.longestRun > a.longestRun ? b : a));
-    if (best.longestRun < SHORTEST_CARD_RUN || best.residual > EVEN_RUN || best.ones < FEWEST_ONES) {
-      return new SwipeNoCard();
-    }
+    if (!isCard(best)) return new SwipeNoCard();
     const seconds = (signals[0]?.length ?? 0) / this.#rate;
     if (best.cell > SLOW_CELL_SECONDS * this.#rate || seconds > SLOW_SECONDS) return new SwipeTooSlow();
     if (peak > 0.5 && atPeak > CLIPPED_SHARE * count) return new SwipeClipped();
@@ -400,6 +399,9 @@ export class WaveformDecoder {
     return best.ended || isPart ? new SwipeUnreadable() : new SwipeStopped();
   }
 }
+
+const isCard = ({ longestRun, residual, ones }: RegionTrace): boolean =>
+  longestRun >= SHORTEST_CARD_RUN && residual <= EVEN_RUN && ones >= FEWEST_ONES;
 
 /** Why none of what was read whole is believed. */
 function whyNotBelieved(ballots: readonly Ballot[]): SwipewireError {
