@@ -34,6 +34,8 @@ const MOST_MORE = 3;
 const SHORTEST_SECONDS = 0.06;
 const BLOCK_SECONDS = 0.01;
 const AROUND_SECONDS = 0.05;
+/** Of a region so much is quiet at least. */
+const QUIET_SHARE = 0.1;
 /** Fewer ones have no characters in them. */
 export const FEWEST_ONES = 8;
 
@@ -128,18 +130,27 @@ function likelyFirst(signal: Float64Array, sampleRate: number): number[] {
   return Array.from({ length: WIDTHS }, (_, n) => n).sort((a, b) => away(a) - away(b));
 }
 
-/** How long the loud part is, in samples: all of a signal if it is as loud everywhere. */
+/** How long the loud part is, in samples: all of a signal if it is as loud everywhere. Offsets are not loud. */
 export function loudSamples(signal: Float64Array, sampleRate: number): number {
   const block = Math.round(BLOCK_SECONDS * sampleRate);
-  let sum = 0;
-  let squares = 0;
-  for (let at = 0; at + block <= signal.length; at += block) {
-    let power = 0;
-    for (let n = at; n < at + block; n++) power += (signal[n] as number) ** 2;
-    sum += power;
-    squares += power * power;
-  }
+  const powers = blockPowers(signal, block);
+  const quiet = powers.toSorted((a, b) => a - b)[Math.floor(QUIET_SHARE * powers.length)] ?? 0;
+  const loud = powers.map((power) => Math.max(0, power - quiet));
+  const sum = loud.reduce((all, power) => all + power, 0);
+  const squares = loud.reduce((all, power) => all + power * power, 0);
   return squares > 0 ? (block * sum * sum) / squares : signal.length;
+}
+
+/** Variances of one block after another; what is left over is not looked at. */
+export function blockPowers(signal: Float64Array, block: number): number[] {
+  return Array.from({ length: Math.floor(signal.length / block) }, (_, n) => {
+    const part = signal.subarray(n * block, (n + 1) * block);
+    let mean = 0;
+    for (const value of part) mean += value / block;
+    let power = 0;
+    for (const value of part) power += (value - mean) ** 2 / block;
+    return power;
+  });
 }
 
 /**
@@ -185,13 +196,9 @@ function loudStretch(
   tried: readonly Stretch[],
 ): Stretch | undefined {
   const block = Math.round(BLOCK_SECONDS * sampleRate);
-  const powers = Array.from({ length: Math.floor(signal.length / block) }, (_, n) => {
-    const part = signal.subarray(n * block, (n + 1) * block);
-    const mean = part.reduce((sum, value) => sum + value, 0) / block;
-    return part.reduce((sum, value) => sum + (value - mean) ** 2, 0) / block;
-  });
+  const powers = blockPowers(signal, block);
   const inside = ({ from, to }: Stretch) => powers.slice(Math.ceil(from / block), Math.floor(to / block));
-  const quiet = powers.toSorted((a, b) => a - b)[Math.floor(powers.length / 10)] ?? 0;
+  const quiet = powers.toSorted((a, b) => a - b)[Math.floor(QUIET_SHARE * powers.length)] ?? 0;
   const swipes = read.flatMap(inside).toSorted((a, b) => a - b);
   const threshold = Math.max(4 * quiet, 0.03 * (swipes[swipes.length >> 1] ?? 0));
   const shortest = Math.min(...read.map(({ from, to }) => to - from));

@@ -15,7 +15,15 @@ import { SensitiveBytes } from "../sensitive-bytes.ts";
 import type { Ballot } from "./acceptance.ts";
 import { Activity } from "./activity.ts";
 import type { TrackRead } from "./read-bits.ts";
-import { EVEN_RUN, FEWEST_ONES, loudSamples, type RegionTrace, type RunObserver, readRegion } from "./read-region.ts";
+import {
+  blockPowers,
+  EVEN_RUN,
+  FEWEST_ONES,
+  loudSamples,
+  type RegionTrace,
+  type RunObserver,
+  readRegion,
+} from "./read-region.ts";
 import type { ReadBasis, WaveformEvent, WaveformTrack } from "./waveform-event.ts";
 
 /** What comes in. */
@@ -57,6 +65,8 @@ const CLIPPED_SHARE = 0.08;
 const CLIPPED_MOSTLY = 0.3;
 /** Longer than any swipe that a hand does in one move. */
 const SLOW_SECONDS = 2.7;
+/** No card is past a head sooner; clicks are. */
+const SHORTEST_SECONDS = 0.03;
 /** Times the noise's power that a swipe is, so that it can be made out. */
 const AUDIBLE = 2.5;
 /** A run that ends where the card still is at the head, for so much less than what is heard of it, was not stopped. */
@@ -311,8 +321,8 @@ export class WaveformDecoder {
     if (found.length === 0 && rose && this.#origin + to > this.#reportedTo) {
       // What goes on without a pause is told once.
       const goesOn = this.#origin < this.#failedTo + PAUSE_SECONDS * this.#rate;
-      this.#failedTo = this.#origin + to;
       const failure = goesOn ? undefined : this.#whyNot(signals, traces);
+      if (goesOn || failure) this.#failedTo = this.#origin + to;
       if (failure) events.push({ kind: "failure", start: this.#origin, end: this.#failedTo, failure });
     }
     for (let first = 0; first < found.length; ) {
@@ -375,6 +385,7 @@ export class WaveformDecoder {
     return { number, data: new SensitiveBytes(data), channel, direction, basis, residual, votes, speeds };
   }
 
+  /** @returns nothing where it was no swipe for sure */
   #whyNot(signals: readonly Float64Array[], traces: readonly RegionTrace[]): SwipewireError | undefined {
     let peak = 0;
     for (const signal of signals) for (const sample of signal) peak = Math.max(peak, Math.abs(sample));
@@ -386,6 +397,8 @@ export class WaveformDecoder {
         if (Math.abs(sample) >= 0.1 * peak) count++;
       }
     }
+    const heard = Math.max(...signals.map((signal) => loudSamples(signal, this.#rate)));
+    if (heard < SHORTEST_SECONDS * this.#rate) return undefined;
     if (peak > 0.5 && atPeak > CLIPPED_MOSTLY * count) return new SwipeClipped();
     const loudness = Math.max(...signals.map((signal) => overQuiet(signal, this.#rate)));
     if (peak < WEAK_PEAK || loudness < AUDIBLE) return new SwipeTooWeak();
@@ -394,7 +407,6 @@ export class WaveformDecoder {
     const seconds = (signals[0]?.length ?? 0) / this.#rate;
     if (best.cell > SLOW_CELL_SECONDS * this.#rate || seconds > SLOW_SECONDS) return new SwipeTooSlow();
     if (peak > 0.5 && atPeak > CLIPPED_SHARE * count) return new SwipeClipped();
-    const heard = loudSamples(signals[traces.indexOf(best)] as Float64Array, this.#rate);
     const isPart = best.longestRun * best.cell < WHOLE * heard;
     return best.ended || isPart ? new SwipeUnreadable() : new SwipeStopped();
   }
@@ -411,16 +423,7 @@ function whyNotBelieved(ballots: readonly Ballot[]): SwipewireError {
 
 /** How many times the power of its quiet stretches a signal's loud ones have. */
 function overQuiet(signal: Float64Array, sampleRate: number): number {
-  const stretch = Math.round(0.02 * sampleRate);
-  const powers: number[] = [];
-  for (let at = 0; at + stretch <= signal.length; at += stretch) {
-    let sum = 0;
-    for (let n = at; n < at + stretch; n++) sum += signal[n] as number;
-    let power = 0;
-    for (let n = at; n < at + stretch; n++) power += ((signal[n] as number) - sum / stretch) ** 2;
-    powers.push(power);
-  }
-  powers.sort((a, b) => a - b);
+  const powers = blockPowers(signal, Math.round(0.02 * sampleRate)).sort((a, b) => a - b);
   const at = (share: number) => powers[Math.floor(share * powers.length)] ?? 0;
   return at(0.92) / Math.max(at(0.1), Number.MIN_VALUE);
 }

@@ -275,6 +275,20 @@ t.test("of many swipes in one stream none is missed, whatever sounds on after ea
   }
 });
 
+t.test("clicks and jumps of the offset are no failed swipes, and hide none", async (t) => {
+  const decoder = new WaveformDecoder({ sampleRate: RATE });
+  const dice = new Dice(4);
+  const sound = swipeNoise(8);
+  for (let second = 1; second < 8; second++) {
+    const height = dice.between(0.1, 0.4) * dice.pick([-1, 1]);
+    for (let n = 0; n < 200; n++) sound[second * RATE + n] = height * Math.exp(-n / 50);
+    for (let n = (second + 0.5) * RATE; n < sound.length; n++) sound[n] = (sound[n] as number) + height / 2;
+  }
+  t.strictSame(told(decoder.push(sound)), []);
+  const stopped = signalOf("unionpay-debit", 2, 5, { hand: { speed: 30, stopsAt: 40 }, before: 0.1 });
+  t.strictSame(told([...decoder.push(stopped), ...decoder.push(swipeNoise(0.1))]), ["swipe_stopped"]);
+});
+
 t.test("of two swipes close together the harder one is read as well", async (t) => {
   const harder = { blurred: { head: { pulseWidth: 0.15 } }, noisy: { line: { snr: 6 } } };
   for (const [name, changes] of Object.entries(harder)) {
@@ -372,7 +386,7 @@ t.test("failed swipes say why", async (t) => {
   t.strictSame(why(signalOf("unionpay-debit", 2, 1, { hand: { speed: 30, stopsAt: 45 } })), ["swipe_stopped"]);
   const bump = swipeNoise(1);
   for (let n = 0; n < 4000; n++) {
-    bump[n + 20_000] = (bump[n + 20_000] ?? 0) + 0.5 * Math.exp(-n / 600) * Math.sin(n / 20);
+    bump[n + 20_000] = (bump[n + 20_000] ?? 0) + 0.5 * Math.exp(-n / 3000) * Math.sin(n / 20);
   }
   t.strictSame(why(bump), ["swipe_no_card"]);
   t.strictSame(why(new Float32Array(RATE)), [], "silence is no swipe");
