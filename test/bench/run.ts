@@ -5,19 +5,22 @@ import { readers } from "./readers.ts";
 import { asTable, isMet } from "./table.ts";
 import { waveform } from "./waveform/run.ts";
 import { secondSwipe } from "./waveform/second-swipe.ts";
+import { stream } from "./waveform/stream.ts";
 
 /**
  * What Swipewire does a second of CPU time, beside its peers in the same run. Exit status 1 when a target was missed.
  * `npm run bench` takes half a minute and keeps the garbage collector on the same core; a busy machine lowers the rates.
  * `npm run bench -- waveform` measures the decoder of card swipes instead, in three minutes,
- * `npm run bench -- second-swipe` what it makes of cards that are swiped again, in one, and `npm run bench -- modem` the
- * framed modem, in ten.
+ * `npm run bench -- second-swipe` what it makes of cards that are swiped again, in one, `npm run bench -- stream`
+ * of many swipes in one stream, in one, and `npm run bench -- modem` the framed modem, in ten.
  */
 const [subject, ...args] = process.argv.slice(2);
 if (subject === "waveform") {
   await waveform(args);
 } else if (subject === "second-swipe") {
   secondSwipe(args);
+} else if (subject === "stream") {
+  stream(args);
 } else if (subject === "modem") {
   modem(args);
 } else {
