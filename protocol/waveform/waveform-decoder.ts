@@ -41,8 +41,10 @@ const RATES = { min: 8000, max: 192_000 };
 const LEAD_SECONDS = 0.15;
 /** Quiet for so long, a swipe is over. */
 const QUIET_SECONDS = 0.045;
-/** Where something sounds on, a swipe may be over that ended this long ago; and as long nothing else is looked for. */
-const JUST_SECONDS = 0.1;
+/** Where something sounds on, a swipe may be over that ended so long ago. */
+const ENDED_SECONDS = { least: 0.03, most: 0.2 };
+/** What falls again sooner is the same fall. */
+const FALLING_SECONDS = 0.1;
 /** No swipe takes longer. What does is read in pieces that overlap by {@link OVERLAP_SECONDS}. */
 const LONGEST_SECONDS = 4;
 const OVERLAP_SECONDS = 2;
@@ -104,6 +106,8 @@ export class WaveformDecoder {
   /** Since it began, was it above a quiet stretch that is known? And from which block on. */
   #rose = false;
   #roseAt = 0;
+  /** On which channels. */
+  #wereHot: readonly boolean[] = [];
   /** The block in which something fell last. */
   #fellAt = 0;
   #isFirst = true;
@@ -183,17 +187,20 @@ export class WaveformDecoder {
     this.#seen += this.#block;
     this.#blocks++;
     const block = this.#block;
-    const isHot = this.#activity.some((activity) => activity.isHot(0));
+    const hot = this.#activity.map((activity) => activity.isHot(0));
+    const isHot = hot.includes(true);
     if (this.#openedAt === undefined) {
       const begins = isHot || (this.#isFirst && this.#activity.some(({ isSilent }) => !isSilent));
       if (begins) {
         this.#open(1);
         this.#rose = isHot;
+        this.#wereHot = hot;
       } else {
         this.#drop(this.#seen - Math.ceil(LEAD_SECONDS * this.#rate));
       }
       return;
     }
+    this.#wereHot = hot.map((is, channel) => is || this.#wereHot[channel] === true);
     if (isHot && !this.#rose) this.#roseAt = this.#blocks - 1;
     this.#rose ||= isHot;
     const age = (this.#blocks - this.#openedAt) * block;
@@ -243,25 +250,27 @@ export class WaveformDecoder {
   #open(blocks: number): void {
     this.#openedAt = this.#blocks - blocks;
     this.#roseAt = this.#openedAt;
+    this.#wereHot = [];
   }
 
   /** Told once each time. */
   #hasFallen(): boolean {
-    const isNew = (this.#blocks - this.#fellAt) * this.#block > JUST_SECONDS * this.#rate;
+    const isNew = (this.#blocks - this.#fellAt) * this.#block > FALLING_SECONDS * this.#rate;
     if (!isNew || !this.#activity.some(({ hasFallen }) => hasFallen)) return false;
     this.#fellAt = this.#blocks;
     return true;
   }
 
-  /** Is there a swipe that is believed without a search, or did what looks like one just end? */
+  /** Is there a swipe that is believed without a search, or did what looks like one just end? On each channel: tracks end apart. */
   #isPromising(): boolean {
-    let isPromising = false;
+    let isPromising = true;
     for (const signal of this.#signals(this.#seen)) {
       const { ballots, trace } = readRegion(signal, this.#rate, 0);
       const counted = ballots.count();
       const isSure = counted.some(({ read, basis }) => basis && this.#origin + read.start >= this.#reportedTo);
-      const hasEnded = trace.end > this.#seen - 2 * JUST_SECONDS * this.#rate;
-      isPromising ||= isSure || (isCard(trace) && hasEnded);
+      const since = (this.#seen - trace.end) / this.#rate;
+      const hasEnded = isCard(trace) && since > ENDED_SECONDS.least && since < ENDED_SECONDS.most;
+      isPromising &&= isSure || hasEnded;
       ballots.wipeOthers([]);
       signal.fill(0);
     }
@@ -303,8 +312,12 @@ export class WaveformDecoder {
     const found: { channel: number; ballot: Ballot }[] = [];
     const traces: RegionTrace[] = [];
     const signals = this.#signals(to);
+    // A channel that nothing is plugged into has nothing to be searched for.
+    const isIdle = (channel: number) => this.#wereHot.includes(true) && !this.#wereHot[channel];
+    const busy = signals.filter((_, channel) => !isIdle(channel)).length;
     for (const [channel, signal] of signals.entries()) {
-      const { ballots, trace } = readRegion(signal, this.#rate, EFFORT / this.#channels, (...seen) =>
+      const effort = isIdle(channel) ? 0 : EFFORT / busy;
+      const { ballots, trace } = readRegion(signal, this.#rate, effort, (...seen) =>
         this.#observe?.(channel, this.#origin, ...seen),
       );
       traces.push(trace);

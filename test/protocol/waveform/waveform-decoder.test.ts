@@ -251,6 +251,22 @@ t.test("two tracks on a stereo input are one swipe, and one channel may be empty
   t.strictSame(stereo(interleave(new Float32Array(right.length), right)), [[`2 forward ${TRACK_2}`]]);
 });
 
+t.test("two tracks of many swipes are told together, and one beside an empty channel", async (t) => {
+  const stereo = new WaveformDecoder({ sampleRate: RATE, channels: 2 });
+  const empty = new WaveformDecoder({ sampleRate: RATE, channels: 2 });
+  const dice = new Dice(8);
+  for (let n = 0; n < 12; n++) {
+    const hand = { speed: dice.betweenOctaves(12, 80), change: dice.betweenOctaves(0.6, 1.6) };
+    const around = { hand, before: dice.between(0.3, 1), after: 0.12, line: { snr: 35, gain: 0.4 } };
+    const first = signalOf("unionpay-debit", 1, n, around);
+    const second = signalOf("unionpay-debit", 2, n + 50, around);
+    const both = told(stereo.push(interleave(first, second)));
+    t.strictSame(both, [[`1 forward ${TRACK_1}`, `2 forward ${TRACK_2}`]], `swipe ${n}`);
+    const one = told(empty.push(interleave(swipeNoise(second.length / RATE), second)));
+    t.strictSame(one, [[`2 forward ${TRACK_2}`]], `swipe ${n}`);
+  }
+});
+
 t.test("two swipes close together are two", async (t) => {
   const one = signalOf("unionpay-debit", 2, 21, { after: 0.03 });
   const two = signalOf("visa-no-pin", 2, 22, { before: 0.03, backwards: true });
