@@ -184,16 +184,22 @@ export class Activity {
     return this.#count - this.#loudAt;
   }
 
-  /** Has something just ended, though it or something else may sound on? In any octave, whatever the quiet is. */
+  /**
+   * Has something just ended, though it or something else may sound on? It fell in some octave, and rose in none as it does from
+   * zeros to ones, whatever the quiet is.
+   */
   get hasFallen(): boolean {
     const since = FALLEN_FOR + SMOOTHED - 1;
     if (this.#count < since + FALLEN_FROM) return false;
-    return this.#octaves.some(({ rise }, octave) => {
-      const before = this.#meanOf(octave, since, FALLEN_FROM) / rise;
-      if (before <= SILENCE) return false;
-      for (let back = 0; back < FALLEN_FOR; back++) if (this.#meanOf(octave, back, SMOOTHED) > before) return false;
-      return true;
-    });
+    let fell = false;
+    for (const [octave, { rise, fall }] of this.#octaves.entries()) {
+      const before = this.#meanOf(octave, since, FALLEN_FROM);
+      let most = 0;
+      for (let back = 0; back < FALLEN_FOR; back++) most = Math.max(most, this.#meanOf(octave, back, SMOOTHED));
+      if (most > fall * before + SILENCE) return false;
+      fell ||= before > rise * (most + SILENCE);
+    }
+    return fell;
   }
 
   /** Is there less than a converter's own noise? */

@@ -43,6 +43,8 @@ const LEAD_SECONDS = 0.15;
 const QUIET_SECONDS = 0.045;
 /** Where something sounds on, a swipe may be over that ended so long ago. */
 const ENDED_SECONDS = { least: 0.03, most: 0.2 };
+/** Quiet for more blocks, it is about to be over anyway. */
+const STILL_BLOCKS = 2;
 /** What falls again sooner is the same fall. */
 const FALLING_SECONDS = 0.1;
 /** No swipe takes longer. What does is read in pieces that overlap by {@link OVERLAP_SECONDS}. */
@@ -221,7 +223,7 @@ export class WaveformDecoder {
       this.#read(this.#seen, events, rose);
       this.#drop(this.#seen - Math.ceil(OVERLAP_SECONDS * this.#rate));
       this.#open(Math.ceil((OVERLAP_SECONDS * this.#rate) / block));
-    } else if (this.#hasFallen() && this.#isPromising()) {
+    } else if (quietFor <= STILL_BLOCKS * block && this.#hasFallen() && this.#isPromising()) {
       const told = events.length;
       this.#read(this.#seen, events, false);
       if (events.length === told) return;
@@ -269,8 +271,8 @@ export class WaveformDecoder {
       const counted = ballots.count();
       const isSure = counted.some(({ read, basis }) => basis && this.#origin + read.start >= this.#reportedTo);
       const since = (this.#seen - trace.end) / this.#rate;
-      const hasEnded = isCard(trace) && since > ENDED_SECONDS.least && since < ENDED_SECONDS.most;
-      isPromising &&= isSure || hasEnded;
+      const isNew = isCard(trace) && since < ENDED_SECONDS.most;
+      isPromising &&= since > ENDED_SECONDS.least && (isSure || isNew);
       ballots.wipeOthers([]);
       signal.fill(0);
     }
