@@ -263,16 +263,16 @@ export class WaveformDecoder {
     return true;
   }
 
-  /** Is there a swipe that is believed without a search, or did what looks like one just end? On each channel: tracks end apart. */
+  /** Is there a swipe that is believed without a search, or did what looks like one just end? On each channel: tracks may end apart. */
   #isPromising(): boolean {
     let isPromising = true;
-    for (const signal of this.#signals(this.#seen)) {
+    for (const [channel, signal] of this.#signals(this.#seen).entries()) {
       const { ballots, trace } = readRegion(signal, this.#rate, 0);
       const counted = ballots.count();
       const isSure = counted.some(({ read, basis }) => basis && this.#origin + read.start >= this.#reportedTo);
       const since = (this.#seen - trace.end) / this.#rate;
       const isNew = isCard(trace) && since < ENDED_SECONDS.most;
-      isPromising &&= since > ENDED_SECONDS.least && (isSure || isNew);
+      isPromising &&= this.#isIdle(channel) || (since > ENDED_SECONDS.least && (isSure || isNew));
       ballots.wipeOthers([]);
       signal.fill(0);
     }
@@ -300,6 +300,11 @@ export class WaveformDecoder {
     this.#origin += frame;
   }
 
+  /** A channel that nothing is plugged into has nothing to be searched for. */
+  #isIdle(channel: number): boolean {
+    return this.#wereHot.includes(true) && !this.#wereHot[channel];
+  }
+
   /** Each channel's part of the buffer's first frames. */
   #signals(to: number): Float64Array[] {
     return Array.from({ length: this.#channels }, (_, channel) => {
@@ -314,11 +319,9 @@ export class WaveformDecoder {
     const found: { channel: number; ballot: Ballot }[] = [];
     const traces: RegionTrace[] = [];
     const signals = this.#signals(to);
-    // A channel that nothing is plugged into has nothing to be searched for.
-    const isIdle = (channel: number) => this.#wereHot.includes(true) && !this.#wereHot[channel];
-    const busy = signals.filter((_, channel) => !isIdle(channel)).length;
+    const busy = signals.filter((_, channel) => !this.#isIdle(channel));
     for (const [channel, signal] of signals.entries()) {
-      const effort = isIdle(channel) ? 0 : EFFORT / busy;
+      const effort = this.#isIdle(channel) ? 0 : EFFORT / busy.length;
       const { ballots, trace } = readRegion(signal, this.#rate, effort, (...seen) =>
         this.#observe?.(channel, this.#origin, ...seen),
       );
@@ -336,7 +339,7 @@ export class WaveformDecoder {
     if (found.length === 0 && rose && this.#origin + to > this.#reportedTo) {
       // What goes on without a pause is told once.
       const goesOn = this.#origin < this.#failedTo + PAUSE_SECONDS * this.#rate;
-      const failure = goesOn ? undefined : this.#whyNot(signals, traces);
+      const failure = goesOn ? undefined : this.#whyNot(busy, traces);
       if (goesOn || failure) this.#failedTo = this.#origin + to;
       if (failure) events.push({ kind: "failure", start: this.#origin, end: this.#failedTo, failure });
     }
