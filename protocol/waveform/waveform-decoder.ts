@@ -75,8 +75,8 @@ const SHORTEST_SECONDS = 0.03;
 const AUDIBLE = 2.5;
 /** A run that ends where the card still is at the head, for so much less than what is heard of it, was not stopped. */
 const WHOLE = 0.5;
-/** A failure that follows another without such a pause is the same one. */
-const PAUSE_SECONDS = 0.5;
+/** A failure that follows another without such a pause, beside what is kept around both, is the same one. */
+const PAUSE_SECONDS = 0.35;
 const WEAK_PEAK = 24 / 32_768;
 
 interface Waiting {
